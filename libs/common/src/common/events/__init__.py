@@ -1,0 +1,40 @@
+"""The contracts: one module per publisher, and the table of topics in `registry`."""
+
+from common.events.contacts import ContactChanged, Role
+from common.events.envelope import Event, Outgoing, Received, State, encode, tombstone
+from common.events.identity import Language, PartnerChanged, SigningKeyChanged
+from common.events.marketplace import CampaignLaunched, InvoiceIssued, OrderCreated
+from common.events.notifications import (
+    Channel,
+    Content,
+    Escalation,
+    EventRef,
+    MessageRequested,
+    Recipient,
+)
+from common.events.outbox import MessageFailed, MessageSent
+
+__all__ = [
+    "CampaignLaunched",
+    "Channel",
+    "ContactChanged",
+    "Content",
+    "Escalation",
+    "Event",
+    "EventRef",
+    "InvoiceIssued",
+    "Language",
+    "MessageFailed",
+    "MessageRequested",
+    "MessageSent",
+    "OrderCreated",
+    "Outgoing",
+    "PartnerChanged",
+    "Received",
+    "Recipient",
+    "Role",
+    "SigningKeyChanged",
+    "State",
+    "encode",
+    "tombstone",
+]

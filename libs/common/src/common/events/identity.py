@@ -1,0 +1,59 @@
+"""What identity publishes."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from common.events.envelope import State
+from common.events.marketplace import Identifier
+
+Language = Literal["pl", "en", "cs", "hu"]
+
+
+class PartnerChanged(State):
+    """The whole current state of a partner company."""
+
+    TOPIC: ClassVar[str] = "partner.changed"
+    EXAMPLES: ClassVar[list[dict[str, Any]]] = [
+        {
+            "partner_id": "prt_7f3k2m",
+            "version": 3,
+            "name": "Czajnik sp. z o.o.",
+            "language": "pl",
+            "country": "PL",
+            "owner_email": "owner@czajnik.example",
+        }
+    ]
+
+    partner_id: Identifier
+    name: str = ""
+    language: Language = "en"
+    country: str = Field(default="", description="ISO 3166 alpha-2; the region of phone numbers without a prefix.")
+    owner_email: str | None = Field(default=None, description="Where a message goes when nobody holds its role (A8).")
+
+    def key(self) -> str:
+        return self.partner_id
+
+
+class SigningKeyChanged(State):
+    """A public key that tokens are signed with. Every process reads all of them before it is ready."""
+
+    TOPIC: ClassVar[str] = "signing_key.changed"
+    EXAMPLES: ClassVar[list[dict[str, Any]]] = [
+        {
+            "kid": "2026-11-23-a1b2c3",
+            "version": 1,
+            "algorithm": "EdDSA",
+            "public_key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            "trusted_until": "2027-01-01T00:00:00Z",
+        }
+    ]
+
+    kid: Identifier
+    algorithm: Literal["EdDSA"] = "EdDSA"
+    public_key: str = Field(default="", description="Ed25519 public key, base64url without padding (JWK `x`).")
+    trusted_until: datetime | None = Field(default=None, description="No token signed with it is good after this.")
+
+    def key(self) -> str:
+        return self.kid

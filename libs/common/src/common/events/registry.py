@@ -1,0 +1,46 @@
+"""Every topic, in one table: who publishes it, what is in it, and how the broker keeps it."""
+
+from dataclasses import dataclass
+
+from common.events.contacts import ContactChanged
+from common.events.envelope import Event
+from common.events.identity import PartnerChanged, SigningKeyChanged
+from common.events.marketplace import CampaignLaunched, InvoiceIssued, OrderCreated
+from common.events.notifications import MessageRequested
+from common.events.outbox import MessageFailed, MessageSent
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of ours. `readers` are the services that subscribe: each has a dead-letter topic of its own."""
+
+    model: type[Event]
+    publisher: str
+    readers: tuple[str, ...]
+    partitions: int = 8
+    compacted: bool = False
+    retention_ms: int = 14 * DAY_MS
+
+    @property
+    def name(self) -> str:
+        return self.model.TOPIC
+
+
+TOPICS = (
+    Topic(OrderCreated, "marketplace", ("notifications",)),
+    Topic(InvoiceIssued, "marketplace", ("notifications",)),
+    Topic(CampaignLaunched, "marketplace", ("notifications",)),
+    Topic(PartnerChanged, "identity", ("notifications", "contacts"), compacted=True),
+    Topic(SigningKeyChanged, "identity", (), partitions=1, compacted=True),
+    Topic(ContactChanged, "contacts", ("notifications",), compacted=True),
+    Topic(MessageRequested, "notifications", ("outbox",)),
+    Topic(MessageSent, "outbox", ("crm",)),
+    Topic(MessageFailed, "outbox", ("notifications", "crm")),
+)
+
+
+def dead_letter_topic(topic: str, service: str) -> str:
+    """Where `service` puts the records of `topic` that it can never process."""
+    return f"{topic}.{service}.dlq"

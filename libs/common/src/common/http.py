@@ -1,0 +1,122 @@
+"""The way in over HTTP: problem documents, pagination, and how a route gets the service it works for."""
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from common.errors import PROBLEM_BASE, Invalid, Problem, Unavailable, is_own_trouble
+from common.logs import error_code, logger
+
+log = logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+T = TypeVar("T")
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457: what went wrong and what to change. `type` is stable; further members depend on it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def errors(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: which problems it answers with."""
+    return {
+        problem.status: {
+            "description": problem.title,
+            "model": ProblemDocument,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+        }
+        for problem in problems
+    }
+
+
+def provided(kind: type[T]) -> Any:
+    """A FastAPI dependency: the object of type `kind` that `main.py` gave to `service_app`."""
+
+    def get(request: Request) -> T:
+        return request.app.state.provided[kind]
+
+    return Depends(get)
+
+
+class Page(BaseModel, Generic[T]):
+    """A part of a list; `next` asks for the following part, null at the end."""
+
+    items: list[T]
+    next: str | None = Field(default=None, description="Send it as `cursor` to get the following page.")
+
+
+Limit = Annotated[int, Field(ge=1, le=200, description="How many at the most.")]
+Cursor = Annotated[str | None, Field(max_length=500, description="`next` of the page before.")]
+
+
+def encode_cursor(position: Sequence[Any]) -> str:
+    """An opaque cursor that stands after `position` (JSON-ready values of the sort key)."""
+    return base64.urlsafe_b64encode(json.dumps(list(position)).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, length: int) -> list[Any]:
+    """The position in `cursor`. Raises Invalid when it is not one of ours."""
+    try:
+        position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(position, list) or len(position) != length:
+            raise ValueError
+    except ValueError:
+        raise Invalid("`cursor` must be the `next` of an earlier page, unchanged.") from None
+    return position
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make every error of `app` a problem document; none of them repeats what was sent."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _answer(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(document, document["status"], headers, media_type=MEDIA_TYPE)
+
+
+async def _problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(error.status)
+    return _answer(error.document(), headers)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    places = [
+        {"place": "/".join(map(str, one["loc"])), "problem": one["msg"], "rule": one["type"]} for one in error.errors()
+    ]
+    return _answer(Invalid("Some fields break a rule; `errors` lists each with its place.", errors=places).document())
+
+
+async def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http-error")
+    document = {"type": PROBLEM_BASE + code, "title": error.detail, "status": error.status_code, "detail": error.detail}
+    return _answer(document, dict(error.headers) if error.headers else None)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    if is_own_trouble(error):
+        return await _problem(request, Unavailable("A part that we depend on is away. Send the same request again."))
+    route = request.scope.get("route")
+    log.error("request_failed", route=getattr(route, "path", "?"), error=error_code(error))
+    document = {"type": PROBLEM_BASE + "internal", "title": "Internal error", "status": 500}
+    return _answer(document | {"detail": "This is our mistake. The trace id of the request helps us to find it."})

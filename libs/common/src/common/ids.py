@@ -1,0 +1,17 @@
+"""Identifiers: short, random, readable, with the kind of thing in front (`per_8h2n5c...`)."""
+
+import secrets
+from uuid import UUID, uuid5
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_NAMESPACE = UUID("6f1d2a34-9c57-4f0e-8b1a-5d2c7e9f4a10")
+
+
+def new_id(kind: str) -> str:
+    """A new identifier with 80 random bits."""
+    return f"{kind}_{''.join(secrets.choice(_ALPHABET) for _ in range(16))}"
+
+
+def computed_id(*parts: str) -> str:
+    """The same identifier for the same parts, always: an effect that is asked for twice is then one effect."""
+    return str(uuid5(_NAMESPACE, "\x1f".join(parts)))

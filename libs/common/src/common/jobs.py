@@ -1,0 +1,70 @@
+"""Work that runs beside requests and records, for as long as the process lives."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from common.errors import is_own_trouble
+from common.logs import error_code, logger
+
+log = logger(__name__)
+
+FIRST_DELAY, LONGEST_DELAY = 0.2, 2.0
+
+
+class Stop(asyncio.Event):
+    """Set once when the process must end."""
+
+    async def wait_for(self, seconds: float) -> bool:
+        """Wait until the end or for `seconds`; True when it is the end."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.wait(), seconds)
+        return self.is_set()
+
+    async def wait_or(self, other: asyncio.Event, seconds: float) -> None:
+        """Wait until the end, until `other` is set, or for `seconds`."""
+        waits = [asyncio.ensure_future(self.wait()), asyncio.ensure_future(other.wait())]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+
+class Backoff:
+    """Growing delays for one trouble: `next()` seconds each time, from the start again after `reset()`."""
+
+    def __init__(self) -> None:
+        self._delay = FIRST_DELAY
+
+    def next(self) -> float:
+        delay, self._delay = self._delay, min(self._delay * 2, LONGEST_DELAY)
+        return delay
+
+    def reset(self) -> None:
+        self._delay = FIRST_DELAY
+
+
+@dataclass
+class Job:
+    """`run(stop)` goes on until `stop`. When it raises, it is started again with growing delays, and `trouble` says
+    what kind of error it was, so that the process is not ready meanwhile."""
+
+    name: str
+    run: Callable[[Stop], Awaitable[None]]
+    trouble: str | None = None
+
+    async def supervise(self, stop: Stop) -> None:
+        """Keep the job running until `stop`."""
+        backoff = Backoff()
+        while not stop.is_set():
+            started = asyncio.get_running_loop().time()
+            try:
+                await self.run(stop)
+                return
+            except Exception as error:  # noqa: BLE001  the outermost place: a job must not end
+                self.trouble = "waiting for a part of ours" if is_own_trouble(error) else error_code(error)
+                log.warning("job_failed", job=self.name, error=error_code(error))
+                if asyncio.get_running_loop().time() - started > LONGEST_DELAY:
+                    backoff.reset()
+                await stop.wait_for(backoff.next())
+                self.trouble = None

@@ -1,0 +1,144 @@
+"""The connection of one service to the broker.
+
+Subscriptions go through FastStream's broker (connection, security, group membership). Publishing goes through one
+aiokafka producer: FastStream's `publish_batch` has one set of headers and one partition for all records, ours need
+their own.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from common import metrics
+from common.events.envelope import Outgoing
+from common.settings import KafkaSettings
+
+_SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+
+
+def security(settings: KafkaSettings) -> BaseSecurity | None:
+    """FastStream's description of how to sign in to the broker; None for a plain connection."""
+    tls = settings.kafka_security_protocol.endswith("SSL")
+    context = create_ssl_context() if tls else None
+    if settings.kafka_security_protocol.startswith("SASL"):
+        if settings.kafka_username is None or settings.kafka_password is None:
+            raise ValueError("KAFKA_USERNAME and KAFKA_PASSWORD are needed with a SASL security protocol")
+        kind = _SASL[settings.kafka_sasl_mechanism]
+        return kind(
+            settings.kafka_username, settings.kafka_password.get_secret_value(), ssl_context=context, use_ssl=tls
+        )
+    return BaseSecurity(ssl_context=context, use_ssl=True) if tls else None
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What a plain aiokafka client (producer, admin) needs to reach the broker."""
+    options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap.split(",")}
+    if settings.kafka_security_protocol != "PLAINTEXT":
+        options["security_protocol"] = settings.kafka_security_protocol
+    if settings.kafka_security_protocol.endswith("SSL"):
+        options["ssl_context"] = create_ssl_context()
+    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_password is not None:
+        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        options["sasl_plain_username"] = settings.kafka_username
+        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+    return options
+
+
+class Kafka:
+    """Publishes, and makes consumers. `start` may be repeated until the broker answers."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self.settings = settings
+        self._broker = KafkaBroker(
+            settings.kafka_bootstrap.split(","), security=security(settings), consumer_only=True, logger=None,
+            graceful_timeout=None,
+        )  # fmt: skip
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._producer is not None
+
+    async def start(self) -> None:
+        """Connect. Raises a KafkaError when the broker is away; may then be called again."""
+        async with self._starting:
+            if self._producer is not None:
+                return
+            producer = AIOKafkaProducer(
+                **client_options(self.settings),
+                enable_idempotence=True,
+                acks="all",
+                linger_ms=0,
+                max_batch_size=262_144,
+                max_request_size=self.settings.kafka_max_record_bytes,
+                request_timeout_ms=10_000,
+            )
+            try:
+                await producer.start()
+            except KafkaError:
+                await producer.stop()
+                raise
+            self._producer = producer
+
+    async def stop(self) -> None:
+        """Flush what is being published, and disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Publish `records` in their order; returns when all in-sync replicas have all of them.
+
+        Raises a KafkaError when one was not acknowledged: then any of them may or may not be in the topic, and the
+        caller publishes them all again (readers tell repetitions by the event's identity).
+        """
+        await self.start()
+        producer = self._producer
+        if producer is None or not records:
+            return
+        prefix = self.settings.kafka_prefix
+        pending = [
+            await producer.send(prefix + record.topic, key=record.key, value=record.value, headers=record.headers)
+            for record in records
+        ]
+        results = await asyncio.gather(*pending, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        for topic, count in Counter(record.topic for record in records).items():
+            metrics.PUBLISHED.labels(topic).inc(count)
+
+    async def consumer(self, topic: str, group: str | None) -> AIOKafkaConsumer:
+        """A started consumer of `topic`, from where `group` left off; it commits nothing by itself.
+
+        Without a group it has all partitions, from their beginning. The caller stops it. Raises a KafkaError when the
+        broker is away.
+        """
+        settings = self.settings
+        subscriber = self._broker.subscriber(
+            settings.kafka_prefix + topic,
+            group_id=settings.kafka_prefix + group if group else None,
+            batch=True,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            session_timeout_ms=settings.kafka_session_timeout_ms,
+            heartbeat_interval_ms=max(300, settings.kafka_session_timeout_ms // 4),
+            max_partition_fetch_bytes=settings.kafka_max_record_bytes,
+        )
+        await self._broker.connect()
+        try:
+            await subscriber.start()
+        except KafkaError:
+            await subscriber.stop()
+            raise
+        assert subscriber.consumer is not None
+        return subscriber.consumer

@@ -1,0 +1,69 @@
+"""Records that can never be processed: kept whole, with the reason, beside the topic they came from (F6)."""
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from common import metrics
+from common.errors import Poison
+from common.events.envelope import Outgoing, Record
+from common.events.registry import dead_letter_topic
+from common.kafka.connection import Kafka
+
+HEADER = "dlq_"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record and why it was set aside."""
+
+    record: Record
+    poison: Poison
+
+
+def to_record(letter: DeadLetter, topic: str, service: str) -> Outgoing:
+    """The record as it came, with reason and origin added to its headers. `topic` is without prefix."""
+    record, poison = letter.record, letter.poison
+    kept = [(name, value) for name, value in record.headers if not name.startswith(HEADER)]
+    added = {
+        "reason": poison.reason,
+        "detail": poison.detail,
+        "topic": topic,
+        "partition": str(record.partition),
+        "offset": str(record.offset),
+        "service": service,
+        "at": datetime.now(UTC).isoformat(),
+    }
+    headers = kept + [(HEADER + name, text.encode()) for name, text in added.items()]
+    return Outgoing(dead_letter_topic(topic, service), record.key or b"", record.value, headers)
+
+
+async def set_aside(kafka: Kafka, topic: str, service: str, letters: Iterable[DeadLetter]) -> None:
+    """Put `letters` into the dead-letter topic. Raises a KafkaError when that is not certain."""
+    letters = list(letters)
+    await kafka.publish([to_record(letter, topic, service) for letter in letters])
+    for letter in letters:
+        metrics.DEAD_LETTERED.labels(topic, letter.poison.reason).inc()
+
+
+class FloodGate:
+    """Counts dead letters of the last minute; `is_flooded` when there are more than `limit`.
+
+    A publisher that broke its contract must stop us, not have its whole topic drained into the dead letters.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._times: deque[float] = deque()
+
+    def count(self, letters: int) -> None:
+        now = time.monotonic()
+        self._times.extend([now] * letters)
+        while self._times and self._times[0] < now - 60:
+            self._times.popleft()
+
+    @property
+    def is_flooded(self) -> bool:
+        return len(self._times) > self._limit

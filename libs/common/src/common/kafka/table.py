@@ -1,0 +1,67 @@
+"""A compacted topic kept in the memory of every process: read whole, outside any group, before the process is ready."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from common.errors import Poison
+from common.events.envelope import State, decode
+from common.jobs import Backoff, Stop
+from common.kafka.connection import Kafka
+from common.logs import error_code, logger
+
+log = logger(__name__)
+
+S = TypeVar("S", bound=State)
+
+
+class Table(Generic[S]):
+    """Follows the topic of `model` and hands every state to `apply`, repetitions and older ones included.
+
+    `caught_up` once everything that was there at the start has been applied.
+    """
+
+    def __init__(self, model: type[S], apply: Callable[[S], None], kafka: Kafka) -> None:
+        self.caught_up = False
+        self._model = model
+        self._apply = apply
+        self._kafka = kafka
+
+    @property
+    def trouble(self) -> str | None:
+        return None if self.caught_up else f"reading {self._model.TOPIC}"
+
+    async def run(self, stop: Stop) -> None:
+        """Follow the topic until `stop`; when the broker is away, what is known stays known."""
+        backoff = Backoff()
+        while not stop.is_set():
+            consumer: AIOKafkaConsumer | None = None
+            try:
+                await self._kafka.start()
+                consumer = await self._kafka.consumer(self._model.TOPIC, group=None)
+                await self._read(consumer, stop)
+            except KafkaError as error:
+                log.warning("table_waits", topic=self._model.TOPIC, error=error_code(error))
+                await stop.wait_for(backoff.next())
+            finally:
+                if consumer is not None:
+                    await consumer.stop()
+
+    async def _read(self, consumer: AIOKafkaConsumer, stop: Stop) -> None:
+        ends = await consumer.end_offsets(list(consumer.assignment()))
+        while not stop.is_set():
+            if not self.caught_up and ends:
+                positions = {tp: await consumer.position(tp) for tp in ends}
+                self.caught_up = all(positions[tp] >= end for tp, end in ends.items())
+            elif not ends:
+                ends = await consumer.end_offsets(list(consumer.assignment()))
+            polled = await consumer.getmany(timeout_ms=300)
+            for record in (record for part in polled.values() for record in part):
+                if record.value is None:
+                    continue
+                try:
+                    self._apply(decode(record, self._model).data)
+                except Poison as poison:
+                    log.warning("table_skips", topic=self._model.TOPIC, reason=poison.reason, offset=record.offset)

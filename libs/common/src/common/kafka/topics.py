@@ -1,0 +1,49 @@
+"""Making the topics: idempotent, from the one table in `common.events.registry`, never by auto-creation."""
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from common.events.registry import DAY_MS, TOPICS, dead_letter_topic
+from common.kafka.connection import client_options
+from common.settings import KafkaSettings
+
+DEAD_LETTER_RETENTION_MS = 90 * DAY_MS
+
+
+def wanted_topics(settings: KafkaSettings) -> list[NewTopic]:
+    """Every topic with its dead-letter topics, as the broker should keep them."""
+    wanted: list[NewTopic] = []
+    for topic in TOPICS:
+        keep = {"cleanup.policy": "compact"} if topic.compacted else {"retention.ms": str(topic.retention_ms)}
+        wanted.append(_topic(settings, topic.name, topic.partitions, keep))
+        for reader in topic.readers:
+            name = dead_letter_topic(topic.name, reader)
+            wanted.append(_topic(settings, name, 1, {"retention.ms": str(DEAD_LETTER_RETENTION_MS)}))
+    return wanted
+
+
+def _topic(settings: KafkaSettings, name: str, partitions: int, keep: dict[str, str]) -> NewTopic:
+    replication = settings.kafka_replication
+    configs = keep | {
+        "max.message.bytes": str(settings.kafka_max_record_bytes),
+        "min.insync.replicas": str(max(1, replication - 1)),
+    }
+    return NewTopic(settings.kafka_prefix + name, partitions, replication, topic_configs=configs)
+
+
+async def create_topics(settings: KafkaSettings) -> list[str]:
+    """Create the topics that are missing; returns their names. Raises a KafkaError when the broker refuses one."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    try:
+        response = await admin.create_topics(wanted_topics(settings))
+    finally:
+        await admin.close()
+    created: list[str] = []
+    for name, code, *_ in response.topic_errors:  # pyright: ignore[reportAttributeAccessIssue]  not in its stubs
+        error = for_code(code)
+        if code == 0:
+            created.append(name)
+        elif error is not TopicAlreadyExistsError:
+            raise error(name)
+    return created

@@ -1,0 +1,56 @@
+"""Secrets at rest: AES-256-GCM under a ring of keys, bound to what they belong to.
+
+The first key of the ring encrypts; every key of it decrypts, so that a new one can be put first and old values read.
+"""
+
+import base64
+import os
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import SecretStr
+
+_NONCE = 12
+
+
+class SecretUnreadable(Exception):
+    """No key of the ring opens the value, or it was moved to another owner."""
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """Keys by id, the encrypting one first. Made from `id:base64,id:base64` with 32 bytes each."""
+
+    keys: dict[str, AESGCM]
+
+    @classmethod
+    def parse(cls, text: SecretStr) -> "Keyring":
+        """Raises ValueError when the text is not of the form, or a key not 32 bytes."""
+        keys: dict[str, AESGCM] = {}
+        for entry in text.get_secret_value().split(","):
+            key_id, _, encoded = entry.strip().partition(":")
+            key = base64.b64decode(encoded, validate=True)
+            if not key_id or len(key) != 32:
+                raise ValueError("a keyring is id:base64 with 32 bytes each, several with commas, the newest first")
+            keys[key_id] = AESGCM(key)
+        return cls(keys)
+
+    def seal(self, secret: str, owner: str) -> str:
+        """`secret` encrypted; it opens only for the same `owner` (for instance `partner/account`)."""
+        key_id, key = next(iter(self.keys.items()))
+        nonce = os.urandom(_NONCE)
+        sealed = key.encrypt(nonce, secret.encode(), owner.encode())
+        return f"{key_id}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+
+    def open(self, sealed: str, owner: str) -> str:
+        """The secret again. Raises SecretUnreadable."""
+        key_id, _, encoded = sealed.partition(".")
+        key = self.keys.get(key_id)
+        if key is None:
+            raise SecretUnreadable(key_id)
+        raw = base64.urlsafe_b64decode(encoded)
+        try:
+            return key.decrypt(raw[:_NONCE], raw[_NONCE:], owner.encode()).decode()
+        except InvalidTag:
+            raise SecretUnreadable(key_id) from None

@@ -1,0 +1,142 @@
+"""MongoDB: the client, indexes beside their queries, and the one place where a query gets its partner."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import AsyncMongoClient, IndexModel
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
+from pymongo.results import DeleteResult, UpdateResult
+
+from common.settings import ServiceSettings
+
+Document = dict[str, Any]
+
+_DUPLICATE_KEY = 11000
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index, written beside the query it serves. `keys`: (field, 1 or -1); `where`: a partial index's filter."""
+
+    collection: str
+    keys: tuple[tuple[str, int], ...]
+    unique: bool = False
+    where: tuple[tuple[str, Any], ...] = ()
+
+    def model(self) -> IndexModel:
+        options: Document = {"unique": True} if self.unique else {}
+        if self.where:
+            options["partialFilterExpression"] = dict(self.where)
+        return IndexModel(list(self.keys), **options)
+
+
+class Mongo:
+    """The connection of one service to its own database: writes are acknowledged by a majority and its journals."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.client: AsyncMongoClient[Document] = AsyncMongoClient(
+            settings.mongo_url.get_secret_value(),
+            appname=settings.service_name,
+            w="majority",
+            journal=True,
+            tz_aware=True,
+            maxPoolSize=settings.mongo_pool,
+            timeoutMS=settings.mongo_timeout_ms,
+            serverSelectionTimeoutMS=2_000,
+            connectTimeoutMS=2_000,
+        )
+        self.database: AsyncDatabase[Document] = self.client[settings.database]
+
+    def collection(self, name: str) -> "PartnerCollection":
+        """A collection whose documents belong to one partner each."""
+        return PartnerCollection(self.database[name])
+
+    def shared(self, name: str) -> AsyncCollection[Document]:
+        """A collection that belongs to the platform, not to partners (keys, kinds)."""
+        return self.database[name]
+
+    async def ensure(self, indexes: Sequence[Index]) -> None:
+        """Create what is missing of `indexes`."""
+        by_collection: dict[str, list[IndexModel]] = {}
+        for index in indexes:
+            by_collection.setdefault(index.collection, []).append(index.model())
+        for name, models in by_collection.items():
+            await self.database[name].create_indexes(models)
+
+    async def ping(self) -> None:
+        """Raises a PyMongo error when the database does not answer."""
+        await self.client.admin.command("ping")
+
+    async def close(self) -> None:
+        await self.client.close()
+
+
+class PartnerCollection:
+    """A collection that cannot be queried without saying whose documents are meant.
+
+    `of(partner_id)` is what a request uses. `of_all_partners` is for consumers and jobs, which work for everyone; a
+    test forbids it in handlers of requests.
+    """
+
+    def __init__(self, collection: AsyncCollection[Document]) -> None:
+        self.of_all_partners = collection
+
+    def of(self, partner_id: str) -> "OnePartner":
+        """The documents of one partner, and no other's."""
+        return OnePartner(self.of_all_partners, partner_id)
+
+
+class OnePartner:
+    """PyMongo's calls with `partner_id` put into every filter and every new document."""
+
+    def __init__(self, collection: AsyncCollection[Document], partner_id: str) -> None:
+        self._collection = collection
+        self._partner_id = partner_id
+
+    def _mine(self, query: Mapping[str, Any]) -> Document:
+        return {**query, "partner_id": self._partner_id}
+
+    async def insert(self, document: Document) -> None:
+        """Raises DuplicateKeyError when the `_id` or a unique field is taken."""
+        await self._collection.insert_one(self._mine(document))
+
+    async def find_one(self, query: Mapping[str, Any], **options: Any) -> Document | None:
+        return await self._collection.find_one(self._mine(query), **options)
+
+    def find(self, query: Mapping[str, Any], **options: Any) -> AsyncCursor[Document]:
+        return self._collection.find(self._mine(query), **options)
+
+    async def update_one(self, query: Mapping[str, Any], change: Mapping[str, Any], **options: Any) -> UpdateResult:
+        return await self._collection.update_one(self._mine(query), change, **options)
+
+    async def find_one_and_update(
+        self, query: Mapping[str, Any], change: Mapping[str, Any], **options: Any
+    ) -> Document | None:
+        return await self._collection.find_one_and_update(self._mine(query), change, **options)
+
+    async def delete_one(self, query: Mapping[str, Any]) -> DeleteResult:
+        return await self._collection.delete_one(self._mine(query))
+
+    async def count(self, query: Mapping[str, Any], **options: Any) -> int:
+        return await self._collection.count_documents(self._mine(query), **options)
+
+
+async def insert_new(collection: AsyncCollection[Document], documents: Sequence[Document]) -> set[Any]:
+    """Insert those of `documents` whose `_id` is not there yet, in one bulk; the rest stay as they are.
+
+    Returns the `_id`s that were there already. Raises BulkWriteError for any other trouble.
+    """
+    if not documents:
+        return set()
+    try:
+        await collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        failed = error.details["writeErrors"]
+        if error.details.get("writeConcernErrors") or any(one["code"] != _DUPLICATE_KEY for one in failed):
+            raise
+        return {documents[one["index"]]["_id"] for one in failed}
+    return set()

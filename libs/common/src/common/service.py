@@ -1,0 +1,170 @@
+"""A service as a process: the app that `main.py` wires, its background work, its health, and its end.
+
+The process answers at once; connections are made in the background, and `/readyz` says which part is missing. On
+SIGTERM it stops taking requests and records, finishes what is in hand within `STOP_SECONDS`, commits, leaves its
+groups, and ends.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import JSONResponse
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pymongo.errors import PyMongoError
+
+from common.auth import TokenCheck, TrustedKeys
+from common.events.identity import SigningKeyChanged
+from common.http import answer_with_problems
+from common.jobs import Backoff, Job, Stop
+from common.kafka.connection import Kafka
+from common.kafka.table import Table
+from common.logs import configure_logs, error_code, logger
+from common.mongo import Index, Mongo
+from common.settings import ServiceSettings
+from common.telemetry import configure_traces, flush_traces
+
+log = logger(__name__)
+
+HEALTH_PATHS = "livez,readyz,metrics"
+
+
+class Reader(Protocol):
+    """A subscription or table: `trouble` is None while it reads."""
+
+    @property
+    def trouble(self) -> str | None: ...
+    async def run(self, stop: Stop) -> None: ...
+
+
+def service_app(
+    settings: ServiceSettings,
+    *,
+    title: str,
+    mongo: Mongo,
+    kafka: Kafka,
+    indexes: Sequence[Index] = (),
+    routers: Sequence[APIRouter] = (),
+    subscriptions: Sequence[Any] = (),
+    jobs: Sequence[Job] = (),
+    provides: Sequence[object] = (),
+    closes: Sequence[Callable[[], Any]] = (),
+) -> FastAPI:
+    """The app of a service. `provides`: what routes ask for with `provided(type)`; `closes`: awaited at the end."""
+    keys = TrustedKeys()
+    key_table = Table(SigningKeyChanged, keys.apply, kafka)
+    readers: list[tuple[str, Reader]] = [("signing keys", key_table)]
+    readers += [(f"subscription {one.topic}", one) for one in subscriptions]
+    setup = _Setup(mongo, indexes)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        stop = Stop()
+        background = [Job(name, reader.run) for name, reader in readers] + list(jobs)
+        tasks = [asyncio.create_task(_after(setup, job, stop), name=job.name) for job in background]
+        log.info("started")
+        yield
+        stop.set()
+        await _finish(tasks, settings.stop_seconds)
+        for close in closes:
+            await close()
+        await kafka.stop()
+        await mongo.close()
+        flush_traces()
+        log.info("stopped")
+
+    app = FastAPI(title=title, version="1", lifespan=lifespan)
+    app.state.provided = {type(one): one for one in provides}
+    app.state.token_check = TokenCheck(
+        keys, settings.token_issuer, settings.token_audience, timedelta(seconds=settings.token_leeway_seconds)
+    )
+    answer_with_problems(app)
+    for router in routers:
+        app.include_router(router)
+    app.include_router(_health(setup, mongo, readers, jobs))
+    FastAPIInstrumentor.instrument_app(app, excluded_urls=HEALTH_PATHS)
+    return app
+
+
+class _Setup:
+    """Makes the indexes before anything works with them, as soon as the database answers."""
+
+    def __init__(self, mongo: Mongo, indexes: Sequence[Index]) -> None:
+        self._mongo = mongo
+        self._indexes = indexes
+        self._lock = asyncio.Lock()
+        self.is_done = False
+
+    async def until_done(self, stop: Stop) -> None:
+        backoff = Backoff()
+        async with self._lock:
+            while not self.is_done and not stop.is_set():
+                try:
+                    await self._mongo.ensure(self._indexes)
+                    self.is_done = True
+                except PyMongoError as error:
+                    log.warning("indexes_wait", error=error_code(error))
+                    await stop.wait_for(backoff.next())
+
+
+async def _after(setup: _Setup, job: Job, stop: Stop) -> None:
+    await setup.until_done(stop)
+    await job.supervise(stop)
+
+
+async def _finish(tasks: Sequence[asyncio.Task[None]], seconds: float) -> None:
+    _, late = await asyncio.wait(tasks, timeout=seconds) if tasks else ((), ())
+    for task in late:
+        log.warning("stop_cut_short", task=task.get_name())
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _health(setup: _Setup, mongo: Mongo, readers: Sequence[tuple[str, Reader]], jobs: Sequence[Job]) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/readyz")
+    async def readyz() -> JSONResponse:
+        missing = {name: reader.trouble for name, reader in readers if reader.trouble}
+        missing |= {job.name: job.trouble for job in jobs if job.trouble}
+        if not setup.is_done:
+            missing["database"] = "indexes are not made yet"
+        try:
+            await mongo.ping()
+        except PyMongoError:
+            missing["database"] = "does not answer"
+        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def run(settings: S, build: Callable[[S], FastAPI]) -> None:
+    """Run a service until SIGTERM or SIGINT. Called by `python -m <service>`."""
+    configure_logs(settings.service_name, settings.log_level)
+    configure_traces(settings.service_name)
+    uvicorn.run(
+        build(settings),
+        host=settings.service_host,
+        port=settings.service_port,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=int(settings.stop_seconds),
+    )

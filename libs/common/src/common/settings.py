@@ -1,0 +1,64 @@
+"""What every service takes from its environment. A service's own `settings.py` adds to `ServiceSettings`.
+
+Each field is read from the environment variable of its name in capitals, or from a file of that name in
+`/run/secrets` (container secrets; another folder with `SECRETS_DIR`).
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def secrets_dir() -> str | None:
+    """The folder of secret files, if there is one: `SECRETS_DIR`, or `/run/secrets`."""
+    folder = os.environ.get("SECRETS_DIR", "/run/secrets")
+    return folder if Path(folder).is_dir() else None
+
+
+class KafkaSettings(BaseSettings):
+    """How to reach the broker, and how to read from it."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    kafka_bootstrap: str = Field("127.0.0.1:19092", description="host:port, several with commas")
+    kafka_prefix: str = Field("", description="put before every topic and group name, for a shared broker")
+    kafka_security_protocol: str = Field("PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")
+    kafka_sasl_mechanism: str = "SCRAM-SHA-512"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_replication: int = Field(1, ge=1, description="copies of each topic made by `python -m common.kafka topics`")
+    kafka_session_timeout_ms: int = Field(6_000, ge=1_000, description="a dead reader's share is given away after this")
+    kafka_batch: int = Field(500, ge=1, le=5_000, description="records handled at once at the most")
+    kafka_attempts: int = Field(3, ge=1, description="tries of a single failing record before it is a dead letter")
+    kafka_dead_letters_per_minute: int = Field(100, ge=1, description="more than this stops the reader")
+    kafka_max_record_bytes: int = Field(2_000_000, ge=10_000)
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(_secrets_dir=secrets_dir(), **values)
+
+
+class ServiceSettings(KafkaSettings):
+    """Settings that all five services share."""
+
+    service_name: str
+    service_host: str = "127.0.0.1"
+    service_port: int = Field(8000, ge=0, le=65535)
+    stop_seconds: float = Field(8.0, gt=0, description="what is in hand may take this long after SIGTERM")
+    log_level: str = "INFO"
+
+    mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27117/?directConnection=true")
+    mongo_database: str = ""
+    mongo_pool: int = Field(50, ge=1)
+    mongo_timeout_ms: int = Field(10_000, ge=100, description="one operation may take this long")
+
+    token_issuer: str = "https://identity.switchboard"  # noqa: S105
+    token_audience: str = "switchboard"  # noqa: S105
+    token_leeway_seconds: int = Field(30, ge=0, le=300, description="tolerated difference of clocks")
+
+    @property
+    def database(self) -> str:
+        """The name of this service's own database."""
+        return self.mongo_database or f"switchboard_{self.service_name}"
