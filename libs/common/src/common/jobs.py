@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from common.errors import is_own_trouble
 from common.logs import error_code, logger
@@ -11,6 +12,13 @@ from common.logs import error_code, logger
 log = logger(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = 0.2, 2.0
+
+
+T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """The process ends before the work was done."""
 
 
 class Stop(asyncio.Event):
@@ -21,6 +29,18 @@ class Stop(asyncio.Event):
         with suppress(TimeoutError):
             await asyncio.wait_for(self.wait(), seconds)
         return self.is_set()
+
+    async def unless(self, work: Awaitable[T]) -> T:
+        """The result of `work`. Raises Stopped, and cancels it, when the end comes first."""
+        task, end = asyncio.ensure_future(work), asyncio.ensure_future(self.wait())
+        try:
+            await asyncio.wait({task, end}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Stopped
+            return task.result()
+        finally:
+            for waiting in (task, end):
+                waiting.cancel()
 
     async def wait_or(self, other: asyncio.Event, seconds: float) -> None:
         """Wait until the end, until `other` is set, or for `seconds`."""

@@ -39,7 +39,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
 
 def logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """The logger of a module."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(module=name)
 
 
 def error_code(error: BaseException) -> str:
@@ -54,7 +54,7 @@ class _LibraryFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = record.getMessage() if record.name.startswith("uvicorn") and not record.exc_info else record.funcName
-        structlog.get_logger(logger=record.name).warning(
+        structlog.get_logger(module=record.name).warning(
             "library",
             text=text,
             error=error_code(record.exc_info[1]) if record.exc_info and record.exc_info[1] else None,

@@ -120,8 +120,8 @@ class Kafka:
     async def consumer(self, topic: str, group: str | None) -> AIOKafkaConsumer:
         """A started consumer of `topic`, from where `group` left off; it commits nothing by itself.
 
-        Without a group it has all partitions, from their beginning. The caller stops it. Raises a KafkaError when the
-        broker is away.
+        Without a group it has all partitions, from their beginning. Waits as long as the topic is not made yet.
+        The caller stops it. Raises a KafkaError when the broker is away.
         """
         settings = self.settings
         subscriber = self._broker.subscriber(
@@ -137,7 +137,7 @@ class Kafka:
         await self._broker.connect()
         try:
             await subscriber.start()
-        except KafkaError:
+        except (KafkaError, asyncio.CancelledError):
             await subscriber.stop()
             raise
         assert subscriber.consumer is not None

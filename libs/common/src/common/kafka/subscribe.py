@@ -24,7 +24,7 @@ from opentelemetry.trace import Span, SpanKind
 from common import metrics
 from common.errors import Poison, is_own_trouble
 from common.events.envelope import Event, Received, State, decode
-from common.jobs import Backoff, Stop
+from common.jobs import Backoff, Stop, Stopped
 from common.kafka.connection import Kafka
 from common.kafka.dead_letters import DeadLetter, FloodGate, set_aside
 from common.logs import error_code, logger
@@ -48,10 +48,6 @@ class Item(Generic[E]):
     record: ConsumerRecord[bytes, bytes]
 
 
-class Stopped(Exception):
-    """The process ends while a batch is stalled: its offsets stay uncommitted."""
-
-
 def subscribe(
     model: type[E], handle: Handler[E], *, service: str, kafka: Kafka, batch: int | None = None
 ) -> "Subscription[E]":
@@ -69,7 +65,7 @@ class Subscription(Generic[E]):
 
     def __init__(self, model: type[E], handle: Handler[E], service: str, kafka: Kafka, batch: int) -> None:
         self.topic = model.TOPIC
-        self.trouble: str | None = "starting"
+        self.trouble: str | None = f"waiting for the broker and the topic {self.topic}"
         self._model = model
         self._handle = handle
         self._service = service
@@ -86,7 +82,7 @@ class Subscription(Generic[E]):
             consumer: AIOKafkaConsumer | None = None
             try:
                 await self._kafka.start()
-                consumer = await self._kafka.consumer(self.topic, f"{self._service}.{self.topic}")
+                consumer = await stop.unless(self._kafka.consumer(self.topic, f"{self._service}.{self.topic}"))
                 backoff.reset()
                 await self._read(consumer)
             except Stopped:

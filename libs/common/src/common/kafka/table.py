@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from common.errors import Poison
 from common.events.envelope import State, decode
-from common.jobs import Backoff, Stop
+from common.jobs import Backoff, Stop, Stopped
 from common.kafka.connection import Kafka
 from common.logs import error_code, logger
 
@@ -40,8 +40,10 @@ class Table(Generic[S]):
             consumer: AIOKafkaConsumer | None = None
             try:
                 await self._kafka.start()
-                consumer = await self._kafka.consumer(self._model.TOPIC, group=None)
+                consumer = await stop.unless(self._kafka.consumer(self._model.TOPIC, group=None))
                 await self._read(consumer, stop)
+            except Stopped:
+                return
             except KafkaError as error:
                 log.warning("table_waits", topic=self._model.TOPIC, error=error_code(error))
                 await stop.wait_for(backoff.next())

@@ -1,0 +1,233 @@
+"""The rules of reading (F6), on the real broker: at least once, poison aside, own trouble stalls in place."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from pymongo.errors import AutoReconnect
+
+from common.errors import Poison
+from common.events import OrderCreated, Received
+from common.jobs import Stop
+from common.kafka.connection import Kafka
+from common.kafka.replay import replay
+from common.kafka.subscribe import Subscription, subscribe
+from common.settings import KafkaSettings
+from tests.support.eventually import eventually, unique
+from tests.support.platform import Platform
+
+Orders = Sequence[Received[OrderCreated]]
+GROUP = "notifications"  # its dead-letter topic exists
+
+
+def order(number: str) -> OrderCreated:
+    return OrderCreated(partner_id="prt_x", order_number=number)
+
+
+class Reader:
+    """A subscription that runs in this process and keeps what it got."""
+
+    def __init__(self, platform: Platform, **settings: int) -> None:
+        self.kafka = Kafka(
+            KafkaSettings(
+                kafka_bootstrap=platform.kafka_bootstrap,
+                kafka_prefix=platform.prefix,
+                kafka_session_timeout_ms=2_000,
+                **settings,  # pyright: ignore[reportArgumentType]
+            )
+        )
+        self.seen: list[str] = []
+        self.batches: list[list[str]] = []
+        self.fail: Exception | None = None
+        self.bad: set[str] = set()
+        self.subscription: Subscription[OrderCreated] = subscribe(
+            OrderCreated, self.handle, service=GROUP, kafka=self.kafka
+        )
+        self._stop = Stop()
+        self._task: asyncio.Task[None] | None = None
+
+    async def handle(self, events: Orders) -> None:
+        numbers = [event.data.order_number for event in events]
+        self.batches.append(numbers)
+        if self.fail:
+            raise self.fail
+        if self.bad & set(numbers):
+            raise ValueError("broken by one of them")
+        self.seen += numbers
+
+    def start(self) -> None:
+        self._stop = Stop()
+        self._task = asyncio.create_task(self.subscription.run(self._stop))
+
+    async def stop(self) -> None:
+        self._stop.set()
+        if self._task:
+            await self._task
+        await self.kafka.stop()
+
+
+@pytest.fixture
+async def apart(platform: Platform) -> AsyncIterator[Platform]:
+    """Topics of this test alone: nobody else reads them."""
+    yield await platform.apart(unique("subscribe"))
+
+
+async def test_everything_published_is_handled_once_when_nothing_fails(apart: Platform) -> None:
+    """F6."""
+    reader = Reader(apart)
+    reader.start()
+    numbers = [f"n-{i}" for i in range(300)]
+    await apart.io.publish_many([(number, order(number)) for number in numbers])
+    await eventually(lambda: len(reader.seen) >= 300)
+    await reader.stop()
+    assert sorted(reader.seen) == sorted(numbers)
+
+
+async def test_a_restarted_reader_goes_on_where_the_effects_ended(apart: Platform) -> None:
+    """F6: what was committed does not come again."""
+    first = Reader(apart)
+    first.start()
+    await apart.io.publish(order("before"), event_id="1")
+    await eventually(lambda: first.seen == ["before"])
+    await first.stop()
+    await apart.io.publish(order("after"), event_id="2")
+    second = Reader(apart)
+    second.start()
+    await eventually(lambda: second.seen)
+    await second.stop()
+    assert second.seen == ["after"]
+
+
+async def test_what_was_not_durable_when_the_process_ended_comes_again(apart: Platform) -> None:
+    """F6: a batch that stalls is not committed."""
+    first = Reader(apart)
+    first.fail = AutoReconnect("the database is away")
+    first.start()
+    await apart.io.publish(order("kept"), event_id="1")
+    await eventually(lambda: first.subscription.trouble == "waiting for a part of ours" and first.batches)
+    await first.stop()
+    second = Reader(apart)
+    second.start()
+    await eventually(lambda: second.seen == ["kept"])
+    await second.stop()
+
+
+async def test_own_trouble_stalls_in_place_and_goes_on_by_itself(apart: Platform) -> None:
+    """F6: not ready meanwhile, nothing in the dead letters, the order kept."""
+    reader = Reader(apart)
+    reader.fail = AutoReconnect("the database is away")
+    reader.start()
+    await apart.io.publish_many([(f"{i}", order(f"n-{i}")) for i in range(5)])
+    await eventually(lambda: len(reader.batches) >= 3)
+    assert reader.subscription.trouble == "waiting for a part of ours"
+    reader.fail = None
+    await eventually(lambda: len(reader.seen) == 5)
+    assert reader.subscription.trouble is None
+    await reader.stop()
+    assert reader.seen == [f"n-{i}" for i in range(5)]
+
+
+async def test_poison_stands_aside_and_its_neighbours_go_on(apart: Platform) -> None:
+    """F6: a record that is not JSON is kept with its reason and origin."""
+    reader = Reader(apart)
+    await apart.io.publish(order("n-1"), event_id="1")
+    headers = [("ce_specversion", b"1.0"), ("ce_id", b"2"), ("ce_source", b"/s"), ("ce_type", b"order.created")]
+    await apart.io.publish_raw("order.created", key=b"prt_x", value=b"{not json", headers=headers)
+    await apart.io.publish(order("n-3"), event_id="3")
+    reader.start()
+    await eventually(lambda: reader.seen == ["n-1", "n-3"])
+    [(kept, value)] = await apart.io.dead_letters("order.created", GROUP)
+    await reader.stop()
+    assert value == b"{not json"
+    assert (kept["dlq_reason"], kept["dlq_topic"], kept["dlq_offset"]) == ("not_json", "order.created", "1")
+
+
+async def test_when_the_handler_fails_only_the_culprit_is_set_aside(apart: Platform) -> None:
+    """F6: halves are tried until it stands alone."""
+    reader = Reader(apart, kafka_attempts=2)
+    reader.bad = {"n-13"}
+    await apart.io.publish_many([(f"{i}", order(f"n-{i}")) for i in range(40)])
+    reader.start()
+    [(kept, _)] = await apart.io.dead_letters("order.created", GROUP)
+    await eventually(lambda: len(reader.seen) == 39)
+    await reader.stop()
+    assert (kept["ce_id"], kept["dlq_reason"]) == ("13", "handler_failed")
+    assert "broken by one of them" not in kept["dlq_detail"], "an error's text may quote an address"
+    assert set(reader.seen) == {f"n-{i}" for i in range(40)} - {"n-13"}
+
+
+async def test_a_flood_of_dead_letters_stops_the_reader(apart: Platform) -> None:
+    """F6: a publisher that broke its contract does not drain its topic into the dead letters."""
+    reader = Reader(apart, kafka_dead_letters_per_minute=5, kafka_batch=3)
+    for i in range(30):
+        await apart.io.publish_raw("order.created", key=b"k", value=b"x", headers=[("ce_id", str(i).encode())])
+    reader.start()
+    await eventually(lambda: reader.subscription.trouble == "stopped: too many dead letters")
+    await reader.stop()
+    assert 5 < len(await apart.io.dead_letters("order.created", GROUP, count=6)) < 12
+
+
+async def test_dead_letters_are_replayed_once(apart: Platform) -> None:
+    """F6: after the cause is mended they come back, and only once."""
+    reader = Reader(apart, kafka_attempts=1)
+    reader.bad = {"n-0", "n-1"}
+    await apart.io.publish_many([(f"{i}", order(f"n-{i}")) for i in range(2)])
+    reader.start()
+    await apart.io.dead_letters("order.created", GROUP, count=2)
+    reader.bad = set()
+    assert await replay(reader.kafka, "order.created", GROUP) == 2
+    await eventually(lambda: sorted(reader.seen) == ["n-0", "n-1"])
+    assert await replay(reader.kafka, "order.created", GROUP) == 0
+    await reader.stop()
+
+
+async def test_a_handler_may_call_an_event_poison(apart: Platform) -> None:
+    """F6: then it is set aside at once, with the handler's reason."""
+    reader = Reader(apart)
+    reader.fail = Poison("unknown_partner")
+    await apart.io.publish(order("n-1"), event_id="1")
+    reader.start()
+    [(kept, _)] = await apart.io.dead_letters("order.created", GROUP)
+    await reader.stop()
+    assert kept["dlq_reason"] == "unknown_partner"
+    assert len(reader.batches) == 1
+
+
+async def test_two_members_share_the_work_and_lose_nothing_when_one_leaves(apart: Platform) -> None:
+    """F6: every record is handled by one of them; after a rebalance perhaps by both."""
+    one, two = Reader(apart), Reader(apart)
+    one.start()
+    two.start()
+    for i in range(200):
+        await apart.io.publish(OrderCreated(partner_id=f"p{i}", order_number=f"n-{i}"), event_id=str(i))
+        if i == 100:
+            await two.stop()
+    await eventually(lambda: len({*one.seen, *two.seen}) == 200, timeout=20)
+    await one.stop()
+
+
+async def test_a_reader_that_waits_for_its_topic_ends_at_once_when_it_must(apart: Platform) -> None:
+    """F6: SIGTERM does not wait for what may never come."""
+    reader = Reader(apart)
+    reader.kafka = Kafka(KafkaSettings(kafka_bootstrap=apart.kafka_bootstrap, kafka_prefix=unique("none") + "."))
+    reader.subscription = subscribe(OrderCreated, reader.handle, service=GROUP, kafka=reader.kafka)
+    reader.start()
+    await eventually(lambda: reader.kafka.is_connected)
+    await asyncio.wait_for(reader.stop(), 5)
+
+
+async def test_a_reader_waits_for_a_topic_that_is_not_there_yet(apart: Platform) -> None:
+    """F6: topics are made by a command, perhaps after the service started."""
+    reader = Reader(apart)
+    topic = apart.prefix + "order.created"
+    admin = AIOKafkaAdminClient(bootstrap_servers=apart.kafka_bootstrap)
+    await admin.start()
+    await admin.delete_topics([topic])
+    reader.start()
+    assert "order.created" in (reader.subscription.trouble or "")
+    await apart.prepare()
+    await apart.io.publish(order("late"), event_id="1")
+    await eventually(lambda: reader.seen == ["late"], timeout=20)
+    await admin.close()
+    await reader.stop()

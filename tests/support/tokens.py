@@ -1,0 +1,48 @@
+"""Tokens that services accept, made without identity: the session has a signing key of its own in its topic."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from common.auth import ALGORITHM, TOKEN_TYPE, Permission
+from common.events import SigningKeyChanged
+
+ISSUER, AUDIENCE = "https://identity.switchboard", "switchboard"
+
+
+class Tokens:
+    """Signs access tokens with a key that the session's services trust once `announcement` is published."""
+
+    def __init__(self, kid: str = "test-key") -> None:
+        self.kid = kid
+        self.private_key = Ed25519PrivateKey.generate()
+
+    @property
+    def announcement(self) -> SigningKeyChanged:
+        """The event that makes services trust the key."""
+        raw = self.private_key.public_key().public_bytes_raw()
+        encoded = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+        return SigningKeyChanged(kid=self.kid, version=1, public_key=encoded, trusted_until=None)
+
+    def sign(self, partner_id: str, *permissions: Permission, user_id: str = "usr_test", **claims: Any) -> str:
+        """An access token; `claims` replace the usual ones (None removes one)."""
+        now = datetime.now(UTC)
+        payload: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": user_id,
+            "partner_id": partner_id,
+            "permissions": [str(permission) for permission in permissions],
+            "iat": now,
+            "exp": now + timedelta(minutes=30),
+        } | claims
+        payload = {name: value for name, value in payload.items() if value is not None}
+        return jwt.encode(payload, self.private_key, ALGORITHM, headers={"kid": self.kid, "typ": TOKEN_TYPE})
+
+    def headers(self, partner_id: str, *permissions: Permission, user_id: str = "usr_test") -> dict[str, str]:
+        """The Authorization header of a user with `permissions` (all of them when none is named)."""
+        chosen = permissions or tuple(Permission)
+        return {"Authorization": f"Bearer {self.sign(partner_id, *chosen, user_id=user_id)}"}
