@@ -1,0 +1,90 @@
+"""What the benches stand on: the local stack, a platform of their own, the sink, and progress read off the broker."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tests.support.platform import Platform, free_port
+
+POLL_SECONDS = 0.02
+
+
+@asynccontextmanager
+async def platform(**_: str) -> AsyncGenerator[Platform]:
+    """A platform on the real broker and database: those of the environment, or the local stack, started for this."""
+    with tempfile.TemporaryDirectory() as folder, _parts(Path(folder) / "stack") as (kafka, mongo):
+        made = Platform(kafka, mongo, Path(folder))
+        await made.prepare()
+        try:
+            yield made
+        finally:
+            await made.close()
+
+
+@contextmanager
+def _parts(folder: Path) -> Generator[tuple[str, str]]:
+    if "KAFKA_BOOTSTRAP" in os.environ and "MONGO_URL" in os.environ:
+        yield os.environ["KAFKA_BOOTSTRAP"], os.environ["MONGO_URL"]
+        return
+    from local_stack import Stack
+
+    with Stack.start(folder, only=("kafka", "mongo")) as stack:
+        yield stack.kafka_bootstrap, stack.mongo_url
+
+
+@contextmanager
+def smtp_sink() -> Generator[int]:
+    """The port of a running `smtp-sink` (Postfix's), which accepts everything as fast as it comes."""
+    found = os.environ.get("SMTP_SINK") or shutil.which("smtp-sink")
+    if found is None:
+        raise SystemExit("smtp-sink is missing: install Debian's package postfix, or set SMTP_SINK to the program")
+    port = free_port()
+    library = Path(found).resolve().parent.parent / "lib" / "postfix"
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(library)}
+    sink = subprocess.Popen([found, "-u", "root", f"127.0.0.1:{port}", "1000"], env=environment)
+    try:
+        yield port
+    finally:
+        sink.terminate()
+        sink.wait()
+
+
+class Progress:
+    """How many records a topic has, asked of the broker: costs the measured process nothing."""
+
+    def __init__(self, at: Platform, topic: str) -> None:
+        self._topic = at.prefix + topic
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=at.kafka_bootstrap, group_id=None)
+
+    async def count(self) -> int:
+        partitions = self._consumer.partitions_for_topic(self._topic) or set()
+        ends = await self._consumer.end_offsets([TopicPartition(self._topic, one) for one in partitions])
+        return sum(ends.values())
+
+    async def rate(self, total: int, begin: Callable[[], Awaitable[None]], timeout: float = 300) -> float:
+        """Records per second between the first and the last of `total` that appear after `begin()`."""
+        await self._consumer.start()
+        await self._consumer.topics()
+        before = await self.count()
+        await begin()
+        end = time.monotonic() + timeout
+        first: tuple[float, int] | None = None
+        while (seen := await self.count() - before) < total:
+            if seen and first is None:
+                first = (time.perf_counter(), seen)
+            if time.monotonic() > end:
+                raise TimeoutError(f"{seen} of {total} records after {timeout} s")
+            await asyncio.sleep(POLL_SECONDS)
+        last = time.perf_counter()
+        await self._consumer.stop()
+        if first is None:
+            raise TimeoutError("everything came between two looks: measure more records")
+        return (total - first[1]) / (last - first[0])

@@ -1,0 +1,223 @@
+"""The story that `make demo` plays: a partner is set up, three events are published, everybody sees what happened.
+
+Public interfaces only: HTTP as users use it, Kafka as a marketplace uses it, the mail server as recipients use it.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from demo.addresses import Addresses
+from demo.marketplace import SOURCE, new_trace, publish
+from demo.people import Person, sign_in, until
+from demo.waterfall import spans_of, waterfall
+
+PASSWORD_LENGTH = 18
+STATUS_STYLE = {"SENT": "green", "ERROR": "red", "WAITING": "yellow", "SENDING": "yellow"}
+EXPECTED = 5
+"""order: sales, the refused warehouse, and the manager by escalation; invoice: finance; campaign: manager by default."""
+ATTEMPTS_OF_THE_ORDER = 3
+"""to sales, to the warehouse (refused), to the manager"""
+
+
+@dataclass
+class Story:
+    """One partner of this run: names and addresses are new each time, so that a second run adds to the first."""
+
+    at: Addresses
+    client: httpx.AsyncClient
+    show: Console
+    run: str
+    staff: Person
+    owner: Person
+    partner_id: str
+
+    def address(self, name: str) -> str:
+        return f"{name}@{self.run}.example"
+
+
+async def begin(at: Addresses, client: httpx.AsyncClient, show: Console) -> Story:
+    """Staff sign in and create a partner; its owner signs in."""
+    run = f"kettle-{secrets.token_hex(2)}"
+    show.rule("[bold]1 · A partner joins")
+    staff = await sign_in(client, at.identity, at.staff_email, at.staff_password)
+    show.print("staff signed in")
+    owner = {"email": f"owner@{run}.example", "name": "Olga Owner", "password": secrets.token_urlsafe(PASSWORD_LENGTH)}
+    body = {"name": f"Kettle & Sons ({run})", "language": "en", "country": "PL", "owner": owner}
+    partner = await staff.call("POST", f"{at.identity}/partners", body)
+    partner_id = partner["partner_id"]
+    show.print(f"staff created the partner [bold]{body['name']}[/] ({partner_id})")
+    signed_in = await sign_in(client, at.identity, owner["email"], owner["password"])
+    show.print("its owner signed in")
+    return Story(at, client, show, run, staff, signed_in, partner_id)
+
+
+async def set_up(story: Story) -> None:
+    """The owner adds contact persons with roles, a sender account, and says who gets orders."""
+    at, owner = story.at, story.owner
+    story.show.rule("[bold]2 · The owner says who does what")
+    persons = [
+        ("Maria", "Manager", story.address("maria"), ["manager"]),
+        ("Sam", "Sales", story.address("sam"), ["sales"]),
+        ("Fiona", "Finance", story.address("fiona"), ["finance", "marketing"]),
+    ]
+    for first, last, email, roles in persons:
+        body = {"first_name": first, "last_name": last, "email": email, "phone": "601 234 567", "roles": roles}
+        await until(lambda body=body: _accepted(owner, f"{at.contacts}/persons", body), f"adding {first}")
+        story.show.print(f"contact person [bold]{first} {last}[/] <{email}>: {', '.join(roles)}")
+    account = {
+        "name": "Shop mail", "from_address": story.address("shop"), "from_name": "Kettle & Sons",
+        "host": "127.0.0.1", "port": at.smtp_port, "tls": "none", "is_default": True,
+    }  # fmt: skip
+    made = await owner.call("POST", f"{at.outbox}/accounts", account)
+    tested = await owner.call("POST", f"{at.outbox}/accounts/{made['id']}/test")
+    story.show.print(f"sender account [bold]Shop mail[/]: {tested}")
+    entries = [{"role": "sales"}, {"email": f"refused-warehouse@{story.run}.example"}]
+    await owner.call("PUT", f"{at.notifications}/settings/order.created", {"recipients": entries})
+    await owner.call("PUT", f"{at.notifications}/settings/invoice.issued", {"recipients": [{"role": "finance"}]})
+    story.show.print("orders go to the role sales and to the warehouse's mailbox [red](which will refuse them)[/]")
+    story.show.print("invoices go to the role finance; campaigns stay on their default, the role manager")
+
+
+async def _accepted(person: Person, url: str, body: dict[str, Any]) -> Any:
+    """The answer, or None while the partner's country has not reached the service yet (a phone needs it)."""
+    try:
+        return await person.call("POST", url, body)
+    except RuntimeError as error:
+        if " 422 " in str(error):
+            return None
+        raise
+
+
+def samples(story: Story) -> dict[str, dict[str, Any]]:
+    """The data of the three events."""
+    number = f"PL-{story.run.upper()}-1"
+    money = {"total": "249.90", "currency": "PLN"}
+    return {
+        "order.created": {
+            "partner_id": story.partner_id, "order_number": number, **money,
+            "lines": [{"name": "Kettle 1.7 l", "quantity": 2}],
+        },
+        "invoice.issued": {
+            "partner_id": story.partner_id, "invoice_number": f"FV/{story.run}/1", "order_number": number, **money,
+        },
+        "campaign.launched": {
+            "campaign_id": story.run, "name": "Black Friday", "partner_ids": [story.partner_id],
+            "starts_on": "2026-11-27", "ends_on": "2026-11-30",
+        },
+    }  # fmt: skip
+
+
+async def explain(story: Story) -> None:
+    """Who would receive each kind, and why, before anything is published (A9)."""
+    story.show.rule("[bold]3 · Who would receive what, and why")
+
+    async def knows_everyone() -> bool:
+        found = await _dry_run(story, "order.created")
+        return any(one["address"] == story.address("sam") for one in found)
+
+    await until(knows_everyone, "the contact persons reaching notifications")
+    table = Table(box=None)
+    for column in ("kind", "recipient", "why"):
+        table.add_column(column)
+    for kind in samples(story):
+        for recipient in await _dry_run(story, kind):
+            table.add_row(kind, recipient["address"], "; ".join(recipient["reasons"]))
+    story.show.print(table)
+
+
+async def _dry_run(story: Story, kind: str) -> list[dict[str, Any]]:
+    url = f"{story.at.notifications}/kinds/{kind}/dry-run"
+    answer = await story.owner.call("POST", url, samples(story)[kind])
+    return answer["recipients"]
+
+
+async def deliver(story: Story) -> str:
+    """Publish the three events and follow the outbox until all is decided. Returns the order's trace id."""
+    story.show.rule("[bold]4 · The marketplace publishes, the outbox delivers")
+    trace_id, traceparent = new_trace()
+    events = [
+        (
+            topic,
+            story.partner_id,
+            f"{story.run}-{topic}",
+            data,
+            traceparent if topic == "order.created" else new_trace()[1],
+        )
+        for topic, data in samples(story).items()
+    ]
+    await publish(story.at.kafka, events)
+    story.show.print(f"published {', '.join(topic for topic, *_ in events)} (source {SOURCE})")
+    with Live(console=story.show, refresh_per_second=10) as live:
+
+        async def all_decided() -> bool:
+            messages = await _messages(story)
+            live.update(_box(messages))
+            return len(messages) >= EXPECTED and all(one["status"] in ("SENT", "ERROR") for one in messages)
+
+        await until(all_decided, "the delivery of every message", seconds=60)
+    return trace_id
+
+
+async def _messages(story: Story) -> list[dict[str, Any]]:
+    return (await story.owner.call("GET", f"{story.at.outbox}/messages", limit=50))["items"]
+
+
+def _box(messages: list[dict[str, Any]]) -> Table:
+    table = Table(title="The outbox", title_justify="left", box=None)
+    for column in ("kind", "recipient", "title", "order", "status", "why / error"):
+        table.add_column(column)
+    for one in reversed(messages):
+        status = one["status"]
+        why = one.get("error") or "; ".join(one["reasons"])
+        style = STATUS_STYLE.get(status, "")
+        row = (
+            one["kind"],
+            one["recipient"]["address"],
+            one["title"],
+            one.get("order_number") or "",
+            f"[{style}]{status}[/]",
+            why,
+        )
+        table.add_row(*row)
+    return table
+
+
+async def explain_afterwards(story: Story, trace_id: str) -> None:
+    """What became of the order: its event, its log, and its trace."""
+    at, owner, show = story.at, story.owner, story.show
+    show.rule("[bold]5 · Anyone can see what happened")
+    event = await owner.call("GET", f"{at.notifications}/events", source=SOURCE, id=f"{story.run}-order.created")
+    show.print("what became of the order's event:", event)
+
+    async def complete() -> list[dict[str, Any]]:
+        spans = await spans_of(story.client, at.traces, trace_id)
+        sent = [span for span in spans if span["name"].startswith("smtp")]
+        return spans if len(sent) >= ATTEMPTS_OF_THE_ORDER else []
+
+    show.print(waterfall(await until(complete, "the trace")))
+    show.print(f"the same trace in the browser: {at.traces}/zipkin/traces/{trace_id}")
+
+
+async def check_inbox(story: Story) -> bool:
+    """True when the mail server really has every message that the outbox calls SENT."""
+    messages = await _messages(story)
+    sent = sorted(one["recipient"]["address"] for one in messages if one["status"] == "SENT")
+    failed = [one for one in messages if one["status"] == "ERROR"]
+
+    async def arrived() -> list[str]:
+        mails = (await story.client.get(f"{story.at.inbox}/api/email")).json()
+        addresses = [one["address"] for mail in mails for one in mail["to"] if story.run in one["address"]]
+        return sorted(addresses) if len(addresses) >= len(sent) else []
+
+    received = await until(arrived, "the arrival of every mail")
+    ok = received == sent and len(failed) == 1 and len(messages) == EXPECTED
+    story.show.print(
+        f"\n[bold]{len(received)} mails arrived[/], {len(failed)} was refused and escalated to the manager"
+    )
+    return ok
