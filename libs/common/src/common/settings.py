@@ -23,18 +23,18 @@ class KafkaSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    kafka_bootstrap: str = Field("127.0.0.1:19092", description="host:port, several with commas")
-    kafka_prefix: str = Field("", description="put before every topic and group name, for a shared broker")
-    kafka_security_protocol: str = Field("PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")
+    kafka_bootstrap: str = Field(default="127.0.0.1:19092", description="host:port, several with commas")
+    kafka_prefix: str = Field(default="", description="put before every topic and group name, for a shared broker")
+    kafka_security_protocol: str = Field(default="PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")
     kafka_sasl_mechanism: str = "SCRAM-SHA-512"
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
-    kafka_replication: int = Field(1, ge=1, description="copies of each topic made by `python -m common.kafka topics`")
-    kafka_session_timeout_ms: int = Field(6_000, ge=1_000, description="a dead reader's share is given away after this")
-    kafka_batch: int = Field(500, ge=1, le=5_000, description="records handled at once at the most")
-    kafka_attempts: int = Field(3, ge=1, description="tries of a single failing record before it is a dead letter")
-    kafka_dead_letters_per_minute: int = Field(100, ge=1, description="more than this stops the reader")
-    kafka_max_record_bytes: int = Field(2_000_000, ge=10_000)
+    kafka_replication: int = Field(default=1, ge=1, description="copies of each topic made by `python -m common.kafka topics`")
+    kafka_session_timeout_ms: int = Field(default=6_000, ge=1_000, description="a dead reader's share is given away after this")
+    kafka_batch: int = Field(default=500, ge=1, le=5_000, description="records handled at once at the most")
+    kafka_attempts: int = Field(default=3, ge=1, description="tries of a single failing record before it is a dead letter")
+    kafka_dead_letters_per_minute: int = Field(default=100, ge=1, description="more than this stops the reader")
+    kafka_max_record_bytes: int = Field(default=2_000_000, ge=10_000)
 
     def __init__(self, **values: Any) -> None:
         super().__init__(_secrets_dir=secrets_dir(), **values)
@@ -45,18 +45,18 @@ class ServiceSettings(KafkaSettings):
 
     service_name: str
     service_host: str = "127.0.0.1"
-    service_port: int = Field(8000, ge=0, le=65535)
-    stop_seconds: float = Field(8.0, gt=0, description="what is in hand may take this long after SIGTERM")
+    service_port: int = Field(default=8000, ge=0, le=65535)
+    stop_seconds: float = Field(default=8.0, gt=0, description="what is in hand may take this long after SIGTERM")
     log_level: str = "INFO"
 
     mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27117/?directConnection=true")
     mongo_database: str = ""
-    mongo_pool: int = Field(50, ge=1)
-    mongo_timeout_ms: int = Field(10_000, ge=100, description="one operation may take this long")
+    mongo_pool: int = Field(default=50, ge=1)
+    mongo_timeout_ms: int = Field(default=10_000, ge=100, description="one operation may take this long")
 
     token_issuer: str = "https://identity.switchboard"  # noqa: S105
     token_audience: str = "switchboard"  # noqa: S105
-    token_leeway_seconds: int = Field(30, ge=0, le=300, description="tolerated difference of clocks")
+    token_leeway_seconds: int = Field(default=30, ge=0, le=300, description="tolerated difference of clocks")
 
     @property
     def database(self) -> str:

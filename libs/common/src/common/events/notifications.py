@@ -32,8 +32,8 @@ class Content(Event):
     """What the message says. A channel takes what it can show."""
 
     subject: str = Field(default="", max_length=500)
-    text: str = Field(max_length=200_000)
-    html: str = Field(default="", max_length=500_000)
+    text: str = Field(max_length=400_000)
+    html: str = Field(default="", max_length=800_000)
 
 
 class Escalation(Event):

@@ -67,3 +67,19 @@ class FloodGate:
     @property
     def is_flooded(self) -> bool:
         return len(self._times) > self._limit
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record that was kept by the service itself, and so has no place in a topic any more."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    partition: int = -1
+    offset: int = -1
+
+    @classmethod
+    def of(cls, record: Outgoing) -> "StoredRecord":
+        return cls(record.topic, record.key, record.value, record.headers)

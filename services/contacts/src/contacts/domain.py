@@ -1,0 +1,50 @@
+"""Contact persons and their rules (A1, A2). No I/O."""
+
+from dataclasses import dataclass, replace
+
+import phonenumbers
+
+from common.errors import Invalid, Problem
+from common.events import Role
+
+
+class BadPhone(Invalid):
+    """The number cannot be a phone number where it is said to be."""
+
+    code, title = "bad-phone", "This phone number is not valid"
+
+
+class ChangedMeanwhile(Problem):
+    """412: the caller changes a version that is not the current one."""
+
+    status, code, title = 412, "changed-meanwhile", "Somebody changed it since you read it"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contact person of a partner. `phone` is E.164 or None."""
+
+    id: str
+    first_name: str
+    last_name: str
+    email: str
+    phone: str | None
+    roles: tuple[Role, ...]
+    version: int = 1
+
+    def in_region(self, country: str | None) -> "Person":
+        """The same person with the phone in E.164; a number without prefix is read as one of `country`.
+
+        Raises BadPhone.
+        """
+        if self.phone is None:
+            return self
+        if country is None and not self.phone.lstrip().startswith("+"):
+            raise BadPhone("Send the number with its country prefix, for instance +48 601 234 567.")
+        try:
+            number = phonenumbers.parse(self.phone, country)
+        except phonenumbers.NumberParseException:
+            raise BadPhone("Send a phone number, for instance +48 601 234 567.") from None
+        if not phonenumbers.is_valid_number(number):
+            raise BadPhone("No such number is given out in its country; check the digits and the prefix.")
+        return replace(self, phone=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

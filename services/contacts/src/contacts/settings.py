@@ -1,0 +1,10 @@
+"""What contacts takes from its environment: only what all services do."""
+
+from common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """See `ServiceSettings`."""
+
+    service_name: str = "contacts"
+    service_port: int = 8002

@@ -1,0 +1,60 @@
+"""`python -m identity` serves; `... create-staff --email X` and `... rotate-keys` are for operators."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+
+from common.auth import Permission
+from common.logs import configure_logs
+from common.service import run
+from identity import handlers
+from identity.domain import PASSWORD_MIN
+from identity.handlers import Identity
+from identity.main import build, wire
+from identity.settings import Settings
+from identity.storage import INDEXES
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m identity")
+    commands = parser.add_subparsers(dest="command")
+    staff = commands.add_parser("create-staff", help="make a staff user; the password is taken from STAFF_PASSWORD")
+    staff.add_argument("--email", required=True)
+    commands.add_parser("rotate-keys", help="announce a new signing key and retire the others")
+    chosen = parser.parse_args()
+    settings = Settings()  # pyright: ignore[reportCallIssue]  the environment gives the rest
+    match chosen.command:
+        case "create-staff":
+            password = os.environ.get("STAFF_PASSWORD", "")
+            if len(password) < PASSWORD_MIN:
+                sys.exit(f"put a password of at least {PASSWORD_MIN} characters into STAFF_PASSWORD")
+            everything = frozenset(map(str, Permission))
+            return _once(settings, lambda it: _create_staff(it, chosen.email, password, everything))
+        case "rotate-keys":
+            return _once(settings, handlers.replace_keys)
+        case _:
+            run(settings, build)
+            return 0
+
+
+async def _create_staff(identity: Identity, email: str, password: str, permissions: frozenset[str]) -> None:
+    made = await handlers.create_staff(identity, email, password, permissions)
+    print("staff user made" if made else "this staff user is there already")  # noqa: T201  the command's answer
+
+
+def _once(settings: Settings, work: Callable[[Identity], Awaitable[None]]) -> int:
+    async def whole() -> None:
+        identity, mongo, _ = wire(settings)
+        await mongo.ensure(INDEXES)
+        await work(identity)
+        await mongo.close()
+
+    configure_logs(settings.service_name, settings.log_level)
+    asyncio.run(whole())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

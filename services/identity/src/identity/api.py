@@ -1,0 +1,129 @@
+"""Identity over HTTP: translate, call one handler, translate back."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+
+from common.auth import Caller, Permission, SignedIn, requires
+from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
+from common.http import Cursor, Limit, Page, decode_cursor, encode_cursor, errors, provided
+from identity import handlers
+from identity.domain import CannotGrant, EmailTaken, OwnerFixed, WrongCredentials
+from identity.handlers import Identity
+from identity.schemas import (
+    Credentials,
+    Jwk,
+    Jwks,
+    NewPartner,
+    NewUser,
+    PartnerChange,
+    PartnerView,
+    Token,
+    UserChange,
+    UserView,
+)
+
+IdentityDep = Annotated[Identity, provided(Identity)]
+Staff = Annotated[Caller, requires(Permission.PARTNERS_WRITE)]
+UsersReader = Annotated[Caller, requires(Permission.USERS_READ)]
+UsersWriter = Annotated[Caller, requires(Permission.USERS_WRITE)]
+RequestKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=8, max_length=100)]
+
+router = APIRouter()
+ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
+
+
+@router.post("/sign-in", tags=["sign-in"], responses=errors(WrongCredentials, Invalid))
+async def sign_in(credentials: Credentials, identity: IdentityDep, response: Response) -> Token:
+    """E-mail and password for an access token that every service accepts."""
+    token = await handlers.sign_in(identity, credentials.email, credentials.password.get_secret_value())
+    response.headers["Cache-Control"] = "no-store"
+    return Token(access_token=token, expires_in=int(identity.signer.lifetime.total_seconds()))
+
+
+@router.get("/.well-known/jwks.json", tags=["sign-in"])
+async def jwks(identity: IdentityDep, response: Response) -> Jwks:
+    """The public keys that tokens are signed with, the coming ones included (RFC 7517)."""
+    response.headers["Cache-Control"] = "public, max-age=300"
+    now = datetime.now(UTC)
+    trusted = [key for key in await identity.keys() if key.trusted_until > now]
+    return Jwks(keys=[Jwk(kid=key.kid, x=key.public_key) for key in trusted])
+
+
+@router.post("/partners", status_code=201, tags=["partners"], responses=ALWAYS | errors(EmailTaken))
+async def create_partner(
+    new: NewPartner, caller: Staff, identity: IdentityDep, idempotency_key: RequestKey = None
+) -> PartnerView:
+    """Staff: a new partner with its owner. Repeating the same `Idempotency-Key` returns the first answer."""
+    partner, owner = new.to_domain()
+    request = f"{caller.user_id}/{idempotency_key}" if idempotency_key else None
+    password = new.owner.password.get_secret_value()
+    return PartnerView.of(await handlers.create_partner(identity, partner, owner, password, request))
+
+
+@router.get("/partners", tags=["partners"], responses=ALWAYS)
+async def list_partners(
+    caller: Staff, identity: IdentityDep, limit: Limit = 50, cursor: Cursor = None
+) -> Page[PartnerView]:
+    """Staff: every partner, by id."""
+    [after] = decode_cursor(cursor, 1) if cursor else [""]
+    found = await identity.store.partners_of_all(str(after), limit + 1)
+    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
+    return Page(items=[PartnerView.of(partner) for partner in found[:limit]], next=following)
+
+
+@router.get("/partner", tags=["partners"], responses=errors(NotSignedIn, NotFound))
+async def own_partner(caller: SignedIn, identity: IdentityDep) -> PartnerView:
+    """The caller's own partner."""
+    return PartnerView.of(await handlers.own_partner(identity, caller.partner_id))
+
+
+@router.patch("/partner", tags=["partners"], responses=ALWAYS | errors(NotFound))
+async def change_partner(change: PartnerChange, caller: UsersWriter, identity: IdentityDep) -> PartnerView:
+    """Change the caller's own partner; every service hears of it."""
+    wanted = {name: value for name, value in change.model_dump(exclude_unset=True).items() if value is not None}
+    return PartnerView.of(await handlers.change_partner(identity, caller.partner_id, wanted))
+
+
+@router.get("/me", tags=["users"], responses=errors(NotSignedIn, NotFound))
+async def me(caller: SignedIn, identity: IdentityDep) -> UserView:
+    """The caller himself."""
+    user = await identity.store.user(caller.partner_id, caller.user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return UserView.of(user)
+
+
+@router.post("/users", status_code=201, tags=["users"], responses=ALWAYS | errors(EmailTaken, CannotGrant))
+async def create_user(new: NewUser, caller: UsersWriter, identity: IdentityDep) -> UserView:
+    """A further user of the caller's partner. Nobody gives a permission that he does not have."""
+    user = new.to_domain(caller.partner_id)
+    return UserView.of(await handlers.create_user(identity, caller, user, new.password.get_secret_value()))
+
+
+@router.get("/users", tags=["users"], responses=ALWAYS)
+async def list_users(
+    caller: UsersReader, identity: IdentityDep, limit: Limit = 50, cursor: Cursor = None
+) -> Page[UserView]:
+    """The users of the caller's partner, by id."""
+    [after] = decode_cursor(cursor, 1) if cursor else [""]
+    found = await identity.store.users_of(caller.partner_id, str(after), limit + 1)
+    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
+    return Page(items=[UserView.of(user) for user in found[:limit]], next=following)
+
+
+@router.patch("/users/{user_id}", tags=["users"], responses=ALWAYS | errors(NotFound, OwnerFixed, CannotGrant))
+async def change_user(user_id: str, change: UserChange, caller: UsersWriter, identity: IdentityDep) -> UserView:
+    """Change name, permissions or password of a user. It works in new tokens, at the latest after ten minutes."""
+    wanted = change.model_dump(exclude_unset=True, exclude={"password"}, exclude_none=True)
+    if "permissions" in wanted:
+        wanted["permissions"] = sorted(set(map(str, wanted["permissions"])))
+    password = change.password.get_secret_value() if change.password else None
+    return UserView.of(await handlers.change_user(identity, caller, user_id, wanted, password))
+
+
+@router.delete("/users/{user_id}", status_code=204, tags=["users"], responses=ALWAYS | errors(NotFound, OwnerFixed))
+async def remove_user(user_id: str, caller: UsersWriter, identity: IdentityDep) -> None:
+    """Remove a user of the caller's partner."""
+    await handlers.remove_user(identity, caller, user_id)

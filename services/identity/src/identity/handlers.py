@@ -1,0 +1,202 @@
+"""Identity's use cases, one function each."""
+
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from opentelemetry import trace
+from pymongo.errors import DuplicateKeyError
+
+from common.auth import Caller
+from common.errors import NotFound, Unavailable
+from common.ids import new_id
+from common.relay import StateRelay
+from common.telemetry import traceparent_of
+from identity.clients import Passwords, Signer
+from identity.domain import (
+    OWNER_PERMISSIONS,
+    PLATFORM,
+    OwnerFixed,
+    Partner,
+    SigningKey,
+    User,
+    WrongCredentials,
+    check_grant,
+    needs_new_key,
+    signing_key_at,
+)
+from identity.storage import Store
+
+FIRST_KEY = "first"
+KEYS_FRESH_SECONDS = 5.0
+
+
+@dataclass
+class Identity:
+    """What the use cases work with."""
+
+    store: Store
+    passwords: Passwords
+    signer: Signer
+    partner_relay: StateRelay
+    key_relay: StateRelay
+    key_age: timedelta
+    key_overlap: timedelta
+    _keys: list[SigningKey] = field(default_factory=lambda: [])
+    _keys_read: float = 0.0
+
+    async def keys(self) -> list[SigningKey]:
+        """The signing keys, read again every few seconds."""
+        if not self._keys or time.monotonic() - self._keys_read > KEYS_FRESH_SECONDS:
+            self._keys, self._keys_read = await self.store.signing_keys(), time.monotonic()
+        return self._keys
+
+
+async def sign_in(identity: Identity, email: str, password: str) -> str:
+    """An access token. Raises WrongCredentials, in the same words and time whatever was wrong."""
+    user = await identity.store.user_by_email_of_all_partners(email.casefold())
+    if not await identity.passwords.matches(password, user.password_hash if user else None) or user is None:
+        raise WrongCredentials("Check both and try again.")
+    now = datetime.now(UTC)
+    key = signing_key_at(await identity.keys(), now)
+    if key is None:
+        raise Unavailable("There is no signing key yet. Send the same request again.")
+    return identity.signer.token(user, key, now)
+
+
+async def create_partner(
+    identity: Identity, partner: Partner, owner: User, password: str, request: str | None
+) -> Partner:
+    """A new partner and its owner, who may do everything but what only staff may.
+
+    The owner is written first, because his address is what can be taken; a crash in between leaves an owner whose
+    partner is missing, which the repeated request (same `Idempotency-Key`) completes. Raises EmailTaken.
+    """
+    if request and (made := await identity.store.partner_of_request(request)):
+        return made
+    existing = await identity.store.user_by_email_of_all_partners(owner.email)
+    if existing and existing.is_owner and await _is_unfinished(identity, existing, password):
+        partner = replace(partner, id=existing.partner_id, owner_id=existing.id)
+    else:
+        password_hash = await identity.passwords.hash(password)
+        await identity.store.add_user(replace(owner, password_hash=password_hash, permissions=OWNER_PERMISSIONS))
+    try:
+        await identity.store.add_partner(partner, _trace(), request)
+    except DuplicateKeyError:
+        made = await identity.store.partner_of_request(request or "") or await identity.store.partner(partner.id)
+        if made is None:
+            raise
+        return made
+    identity.partner_relay.wake()
+    return partner
+
+
+async def _is_unfinished(identity: Identity, owner: User, password: str) -> bool:
+    """True when the owner's partner was never written, and the caller knows the owner's password."""
+    partner = await identity.store.partner(owner.partner_id)
+    return partner is None and await identity.passwords.matches(password, owner.password_hash)
+
+
+async def change_partner(identity: Identity, partner_id: str, change: dict[str, Any]) -> Partner:
+    """Change some fields of the caller's partner, and announce it. Raises NotFound."""
+    partner = await identity.store.change_partner(partner_id, change, _trace())
+    if partner is None:
+        raise NotFound("There is no such partner.")
+    identity.partner_relay.wake()
+    return partner
+
+
+async def own_partner(identity: Identity, partner_id: str) -> Partner:
+    """Raises NotFound."""
+    partner = await identity.store.partner(partner_id)
+    if partner is None:
+        raise NotFound("There is no such partner.")
+    return partner
+
+
+async def create_user(identity: Identity, caller: Caller, user: User, password: str) -> User:
+    """A further user of the caller's partner. Raises EmailTaken, CannotGrant."""
+    check_grant(caller.permissions, user.permissions)
+    user = replace(user, password_hash=await identity.passwords.hash(password))
+    await identity.store.add_user(user)
+    return user
+
+
+async def change_user(
+    identity: Identity, caller: Caller, user_id: str, change: dict[str, Any], password: str | None
+) -> User:
+    """Change name, permissions or password of a user of the caller's partner.
+
+    Raises NotFound, CannotGrant, and OwnerFixed for the owner's permissions, or anything of his by another.
+    """
+    user = await _known(identity, caller.partner_id, user_id)
+    if user.is_owner and ("permissions" in change or caller.user_id != user.id):
+        raise OwnerFixed("The owner keeps all permissions; only he changes his own name and password.")
+    if "permissions" in change:
+        check_grant(caller.permissions, set(change["permissions"]) ^ user.permissions)
+    if password is not None:
+        if user.id != caller.user_id:
+            # Whoever sets another's password can act as him: he must not gain permissions by that.
+            check_grant(caller.permissions, user.permissions)
+        change["password_hash"] = await identity.passwords.hash(password)
+    changed = await identity.store.change_user(caller.partner_id, user_id, change) if change else user
+    if changed is None:
+        raise NotFound("There is no such user.")
+    return changed
+
+
+async def remove_user(identity: Identity, caller: Caller, user_id: str) -> None:
+    """Raises NotFound, OwnerFixed."""
+    user = await _known(identity, caller.partner_id, user_id)
+    if user.is_owner:
+        raise OwnerFixed("The owner cannot be deleted.")
+    await identity.store.remove_user(caller.partner_id, user_id)
+
+
+async def _known(identity: Identity, partner_id: str, user_id: str) -> User:
+    user = await identity.store.user(partner_id, user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
+async def create_staff(identity: Identity, email: str, password: str, permissions: frozenset[str]) -> bool:
+    """The first user of the platform itself; False when he is there already."""
+    if await identity.store.user_by_email_of_all_partners(email.casefold()):
+        return False
+    password_hash = await identity.passwords.hash(password)
+    user = User(new_id("usr"), PLATFORM, email.casefold(), "Staff", permissions, password_hash)
+    await identity.store.add_user(user)
+    return True
+
+
+async def rotate_keys(identity: Identity) -> None:
+    """Make a first key, or a successor when the newest retires soon; a no-op otherwise."""
+    keys = await identity.store.signing_keys()
+    now = datetime.now(UTC)
+    if not keys:
+        # All replicas use the same id, so only one of them makes the first key.
+        await identity.store.add_key(identity.signer.new_key(FIRST_KEY, now, now + identity.key_age))
+    elif needs_new_key(keys, now, identity.key_overlap):
+        await _add_successor(identity, now)
+    identity.key_relay.wake()
+
+
+async def replace_keys(identity: Identity) -> None:
+    """Announce a new key now and let the others stop once it signs (the command `rotate-keys`)."""
+    now = datetime.now(UTC)
+    retires_at = now + identity.key_overlap
+    await identity.store.retire_keys(retires_at, retires_at + identity.signer.lifetime)
+    await _add_successor(identity, now)
+
+
+async def _add_successor(identity: Identity, now: datetime) -> None:
+    active_from = now + identity.key_overlap
+    # One per minute: replicas that rotate at once agree on its id.
+    key = identity.signer.new_key(f"{now:%Y-%m-%d-%H%M}", active_from, active_from + identity.key_age)
+    await identity.store.add_key(key)
+
+
+def _trace() -> str | None:
+    return traceparent_of(trace.get_current_span())

@@ -1,0 +1,137 @@
+"""Requests and answers of identity's routes."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
+
+from common.auth import Permission
+from common.events import Language
+from common.ids import new_id
+from identity.domain import PASSWORD_MAX, PASSWORD_MIN, Partner, User
+
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Password = Annotated[SecretStr, Field(min_length=PASSWORD_MIN, max_length=PASSWORD_MAX)]
+
+
+class Request(BaseModel):
+    """Unknown fields are refused: a misspelt one must not be ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Credentials(Request):
+    email: EmailStr
+    password: Annotated[SecretStr, Field(max_length=PASSWORD_MAX)]
+
+
+class Token(BaseModel):
+    """OAuth 2.1's words for an access token; `expires_in` in seconds."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105
+    expires_in: int
+
+
+class NewOwner(Request):
+    email: EmailStr
+    name: Name
+    password: Password
+
+
+class NewPartner(Request):
+    name: Name
+    language: Language = "en"
+    country: Country = "PL"
+    owner: NewOwner
+
+    def to_domain(self) -> tuple[Partner, User]:
+        """The partner and its owner, with new ids."""
+        partner_id, owner_id, email = new_id("prt"), new_id("usr"), self.owner.email.casefold()
+        partner = Partner(partner_id, self.name, self.language, self.country, email, owner_id)
+        return partner, User(owner_id, partner_id, email, self.owner.name, frozenset(), "", is_owner=True)
+
+
+class PartnerChange(Request):
+    """Only what is sent is changed."""
+
+    name: Name | None = None
+    language: Language | None = None
+    country: Country | None = None
+    owner_email: EmailStr | None = None
+
+
+class PartnerView(BaseModel):
+    partner_id: str
+    name: str
+    language: str
+    country: str
+    owner_email: str | None
+    owner_id: str
+
+    @classmethod
+    def of(cls, partner: Partner) -> "PartnerView":
+        return cls(
+            partner_id=partner.id,
+            name=partner.name,
+            language=partner.language,
+            country=partner.country,
+            owner_email=partner.owner_email,
+            owner_id=partner.owner_id,
+        )
+
+
+class NewUser(Request):
+    email: EmailStr
+    name: Name
+    password: Password
+    permissions: list[Permission] = Field(default_factory=lambda: [], max_length=100)
+
+    def to_domain(self, partner_id: str) -> User:
+        permissions = frozenset(map(str, self.permissions))
+        return User(new_id("usr"), partner_id, self.email.casefold(), self.name, permissions, "")
+
+
+class UserChange(Request):
+    """Only what is sent is changed."""
+
+    name: Name | None = None
+    permissions: list[Permission] | None = Field(default=None, max_length=100)
+    password: Password | None = None
+
+
+class UserView(BaseModel):
+    id: str
+    partner_id: str
+    email: str
+    name: str
+    permissions: list[str]
+    is_owner: bool
+
+    @classmethod
+    def of(cls, user: User) -> "UserView":
+        return cls(
+            id=user.id,
+            partner_id=user.partner_id,
+            email=user.email,
+            name=user.name,
+            permissions=sorted(user.permissions),
+            is_owner=user.is_owner,
+        )
+
+
+class Jwk(BaseModel):
+    """A public key (RFC 8037)."""
+
+    kty: str = "OKP"
+    crv: str = "Ed25519"
+    alg: str = "EdDSA"
+    use: str = "sig"
+    kid: str
+    x: str
+
+
+class Jwks(BaseModel):
+    keys: list[Jwk]

@@ -1,0 +1,19 @@
+"""What identity takes from its environment, besides what all services do."""
+
+from pydantic import Field, SecretStr
+
+from common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """`IDENTITY_KEYRING` has no default: without it no signing key can be kept."""
+
+    service_name: str = "identity"
+    service_port: int = 8001
+    identity_keyring: SecretStr = Field(description="id:base64 of 32 bytes, several with commas, the newest first")
+    token_minutes: int = Field(default=10, ge=1, le=60)
+    key_days: int = Field(default=30, ge=1, description="age at which a signing key is replaced")
+    key_overlap_seconds: int = Field(default=60, ge=1, description="a new key is announced this long before it signs")
+    hashes_at_once: int = Field(
+        default=2, ge=1, description="passwords checked at the same time; each takes a core and 64 MB"
+    )

@@ -1,0 +1,14 @@
+"""What notifications takes from its environment, besides what all services do."""
+
+from pydantic import Field
+
+from common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """See `ServiceSettings` for the rest."""
+
+    service_name: str = "notifications"
+    service_port: int = 8003
+    wait_seconds: float = Field(default=600, gt=0, description="an event waits so long for a partner not known yet")
+    wait_look_seconds: float = Field(default=1.0, gt=0, description="how often waiting events are looked at")

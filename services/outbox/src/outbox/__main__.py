@@ -1,0 +1,8 @@
+"""`python -m outbox` serves."""
+
+from common.service import run
+from outbox.main import build
+from outbox.settings import Settings
+
+if __name__ == "__main__":
+    run(Settings(), build)
