@@ -3,9 +3,10 @@
 import base64
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,6 +79,39 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
     except ValueError:
         raise Invalid("`cursor` must be the `next` of an earlier page, unchanged.") from None
     return position
+
+
+def time_position(cursor: str | None) -> tuple[datetime, str] | None:
+    """The position (time, id) in a cursor of a list that is sorted by time. Raises Invalid."""
+    if cursor is None:
+        return None
+    at, found = decode_cursor(cursor, 2)
+    try:
+        return datetime.fromisoformat(at), str(found)
+    except (TypeError, ValueError):
+        raise Invalid("`cursor` must be the `next` of an earlier page, unchanged.") from None
+
+
+RequestKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=8, max_length=100, description="Repeating it repeats the first answer."),
+]
+IfMatch = Annotated[str | None, Header(description="The ETag that you read; refused with 412 when it is not current.")]
+
+
+def etag(version: int) -> str:
+    """The ETag of a version."""
+    return f'"{version}"'
+
+
+def version_of(if_match: str | None) -> int | None:
+    """The version in an `If-Match` header; None when any will do. Raises Invalid."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    try:
+        return int(if_match.strip().removeprefix("W/").strip('"'))
+    except ValueError:
+        raise Invalid("`If-Match` must be the ETag of an earlier answer.") from None
 
 
 def answer_with_problems(app: FastAPI) -> None:

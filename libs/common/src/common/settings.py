@@ -29,10 +29,16 @@ class KafkaSettings(BaseSettings):
     kafka_sasl_mechanism: str = "SCRAM-SHA-512"
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
-    kafka_replication: int = Field(default=1, ge=1, description="copies of each topic made by `python -m common.kafka topics`")
-    kafka_session_timeout_ms: int = Field(default=6_000, ge=1_000, description="a dead reader's share is given away after this")
+    kafka_replication: int = Field(
+        default=1, ge=1, description="copies of each topic made by `python -m common.kafka topics`"
+    )
+    kafka_session_timeout_ms: int = Field(
+        default=6_000, ge=1_000, description="a dead reader's share is given away after this"
+    )
     kafka_batch: int = Field(default=500, ge=1, le=5_000, description="records handled at once at the most")
-    kafka_attempts: int = Field(default=3, ge=1, description="tries of a single failing record before it is a dead letter")
+    kafka_attempts: int = Field(
+        default=3, ge=1, description="tries of a single failing record before it is a dead letter"
+    )
     kafka_dead_letters_per_minute: int = Field(default=100, ge=1, description="more than this stops the reader")
     kafka_max_record_bytes: int = Field(default=2_000_000, ge=10_000)
 

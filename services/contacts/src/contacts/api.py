@@ -2,12 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.events import Language, Role
-from common.http import Cursor, Limit, Page, decode_cursor, encode_cursor, errors, provided
+from common.http import (
+    Cursor,
+    IfMatch,
+    Limit,
+    Page,
+    RequestKey,
+    decode_cursor,
+    encode_cursor,
+    errors,
+    etag,
+    provided,
+    version_of,
+)
 from contacts import handlers
 from contacts.catalogue import ROLES
 from contacts.domain import BadPhone, ChangedMeanwhile
@@ -17,8 +29,6 @@ from contacts.schemas import PersonFields, PersonView, RoleView
 ContactsDep = Annotated[Contacts, provided(Contacts)]
 Reader = Annotated[Caller, requires(Permission.CONTACTS_READ)]
 Writer = Annotated[Caller, requires(Permission.CONTACTS_WRITE)]
-RequestKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=8, max_length=100)]
-IfMatch = Annotated[str | None, Header(description="The ETag that you read; refused with 412 when it is not current.")]
 
 router = APIRouter(tags=["contacts"])
 ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
@@ -30,7 +40,7 @@ async def add_person(
 ) -> PersonView:
     """Add a contact person (A1). Repeating the same `Idempotency-Key` returns the first answer."""
     person = await handlers.add_person(contacts, caller.partner_id, new.to_domain(), idempotency_key)
-    response.headers["ETag"] = f'"{person.version}"'
+    response.headers["ETag"] = etag(person.version)
     return PersonView.of(person)
 
 
@@ -49,7 +59,7 @@ async def list_persons(
 async def get_person(person_id: str, caller: Reader, contacts: ContactsDep, response: Response) -> PersonView:
     """One contact person, with an ETag for safe changes."""
     person = await handlers.get_person(contacts, caller.partner_id, person_id)
-    response.headers["ETag"] = f'"{person.version}"'
+    response.headers["ETag"] = etag(person.version)
     return PersonView.of(person)
 
 
@@ -60,15 +70,15 @@ async def replace_person(
 ) -> PersonView:  # fmt: skip
     """Change a contact person (A1). With `If-Match`, only the version that you read."""
     person = new.to_domain(person_id)
-    person = await handlers.replace_person(contacts, caller.partner_id, person, _version(if_match))
-    response.headers["ETag"] = f'"{person.version}"'
+    person = await handlers.replace_person(contacts, caller.partner_id, person, version_of(if_match))
+    response.headers["ETag"] = etag(person.version)
     return PersonView.of(person)
 
 
 @router.delete("/persons/{person_id}", status_code=204, responses=ALWAYS | errors(NotFound, ChangedMeanwhile))
 async def remove_person(person_id: str, caller: Writer, contacts: ContactsDep, if_match: IfMatch = None) -> None:
     """Delete a contact person (A1)."""
-    await handlers.remove_person(contacts, caller.partner_id, person_id, _version(if_match))
+    await handlers.remove_person(contacts, caller.partner_id, person_id, version_of(if_match))
 
 
 @router.get("/roles", responses=errors(NotSignedIn))
@@ -78,12 +88,3 @@ async def list_roles(caller: SignedIn, language: Annotated[Language, Query()] = 
         RoleView(id=role, name=texts[language].name, description=texts[language].description)
         for role, texts in ROLES.items()
     ]
-
-
-def _version(etag: str | None) -> int | None:
-    if etag is None or etag.strip() == "*":
-        return None
-    try:
-        return int(etag.strip().removeprefix("W/").strip('"'))
-    except ValueError:
-        raise Invalid("`If-Match` must be the ETag of an earlier answer.") from None

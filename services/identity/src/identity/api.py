@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
-from common.http import Cursor, Limit, Page, decode_cursor, encode_cursor, errors, provided
+from common.http import Cursor, Limit, Page, RequestKey, decode_cursor, encode_cursor, errors, provided
 from identity import handlers
 from identity.domain import CannotGrant, EmailTaken, OwnerFixed, WrongCredentials
 from identity.handlers import Identity
@@ -28,7 +28,6 @@ IdentityDep = Annotated[Identity, provided(Identity)]
 Staff = Annotated[Caller, requires(Permission.PARTNERS_WRITE)]
 UsersReader = Annotated[Caller, requires(Permission.USERS_READ)]
 UsersWriter = Annotated[Caller, requires(Permission.USERS_WRITE)]
-RequestKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=8, max_length=100)]
 
 router = APIRouter()
 ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)

@@ -165,7 +165,7 @@ async def keep_partners(notifications: Notifications, events: Sequence[Received[
 
 
 async def retry(notifications: Notifications, occurrences: Sequence[Occurrence]) -> list[Occurrence]:
-    """Decide what waited, where that is possible now; returns what still waits. The rest stops after it is published."""
+    """Decide what waited, where that is possible now; returns what still waits. The rest stops once published."""
     undecided: list[Occurrence] = []
     for kind in {one.kind: None for one in occurrences}:
         undecided += await _notify_kind(notifications, kind, [one for one in occurrences if one.kind == kind])

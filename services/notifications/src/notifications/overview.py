@@ -58,7 +58,7 @@ async def setting(notifications: Notifications, partner_id: str, kind_id: str) -
     own = (await notifications.store.entries(partner_id)).get(kind_id)
     entries = own or directory.entries_of(partner_id)
     held = {role for person in directory.people_of(partner_id) for role in person.roles}
-    listed = [entry.role for entry in entries if isinstance(entry, ByRole)]
+    listed: list[Role] = [entry.role for entry in entries if isinstance(entry, ByRole)]
     unheld: tuple[Role, ...] = tuple(role for role in listed if role not in held)
     partner = directory.partners.get(partner_id)
     owner = "owner" if partner and partner.owner_email else "nobody"

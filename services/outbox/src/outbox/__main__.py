@@ -5,4 +5,4 @@ from outbox.main import build
 from outbox.settings import Settings
 
 if __name__ == "__main__":
-    run(Settings(), build)
+    run(Settings(), build)  # pyright: ignore[reportCallIssue]  the environment gives the rest

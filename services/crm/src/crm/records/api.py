@@ -1,0 +1,84 @@
+"""Contact records over HTTP: translate, call one handler, translate back."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from common.auth import Caller, Permission, requires
+from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
+from common.http import (
+    Cursor,
+    IfMatch,
+    Limit,
+    Page,
+    RequestKey,
+    decode_cursor,
+    encode_cursor,
+    errors,
+    etag,
+    provided,
+    version_of,
+)
+from crm.records import handlers
+from crm.records.domain import ChangedMeanwhile, Kind
+from crm.records.schemas import RecordFields, RecordView
+from crm.records.storage import RecordStore
+
+StoreDep = Annotated[RecordStore, provided(RecordStore)]
+Reader = Annotated[Caller, requires(Permission.CRM_READ)]
+Writer = Annotated[Caller, requires(Permission.CRM_WRITE)]
+
+router = APIRouter(tags=["records"])
+ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
+
+
+@router.post("/records", status_code=201, responses=ALWAYS)
+async def add_record(
+    new: RecordFields, caller: Writer, store: StoreDep, response: Response, idempotency_key: RequestKey = None
+) -> RecordView:
+    """Add a person or an organization (C1). Repeating the same `Idempotency-Key` returns the first answer."""
+    record = await store.add(caller.partner_id, new.to_domain(), idempotency_key)
+    response.headers["ETag"] = etag(record.version)
+    return RecordView.of(record)
+
+
+@router.get("/records", responses=ALWAYS)
+async def list_records(
+    caller: Reader,
+    store: StoreDep,
+    kind: Kind | None = None,
+    supplier: bool | None = None,
+    email: Annotated[str | None, Query(max_length=320)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[RecordView]:
+    """The partner's records; `supplier=true` is the supplier list (C2)."""
+    [after] = decode_cursor(cursor, 1) if cursor else [""]
+    found = await store.page(caller.partner_id, kind, supplier, email, str(after), limit + 1)
+    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
+    return Page(items=[RecordView.of(record) for record in found[:limit]], next=following)
+
+
+@router.get("/records/{record_id}", responses=ALWAYS | errors(NotFound))
+async def get_record(record_id: str, caller: Reader, store: StoreDep, response: Response) -> RecordView:
+    """One record, with an ETag for safe changes."""
+    record = await handlers.get_record(store, caller.partner_id, record_id)
+    response.headers["ETag"] = etag(record.version)
+    return RecordView.of(record)
+
+
+@router.put("/records/{record_id}", responses=ALWAYS | errors(NotFound, ChangedMeanwhile))
+async def replace_record(
+    record_id: str, new: RecordFields, caller: Writer, store: StoreDep, response: Response, if_match: IfMatch = None
+) -> RecordView:
+    """Change a record (C13). With `If-Match`, only the version that you read."""
+    record = new.to_domain(record_id)
+    record = await handlers.replace_record(store, caller.partner_id, record, version_of(if_match))
+    response.headers["ETag"] = etag(record.version)
+    return RecordView.of(record)
+
+
+@router.delete("/records/{record_id}", status_code=204, responses=ALWAYS | errors(NotFound))
+async def remove_record(record_id: str, caller: Writer, store: StoreDep) -> None:
+    """Delete a record (C13)."""
+    await handlers.remove_record(store, caller.partner_id, record_id)

@@ -1,0 +1,88 @@
+"""The documents of contact records."""
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from common.mongo import Document, Index, Mongo
+from crm.records.domain import ContactRecord, Kind, Phone
+
+INDEXES = [
+    Index("records", (("partner_id", 1), ("_id", 1))),
+    Index("records", (("partner_id", 1), ("supplier", 1), ("_id", 1))),
+    Index("records", (("partner_id", 1), ("folded_email", 1), ("_id", 1))),
+    Index("records", (("partner_id", 1), ("request", 1)), unique=True, where=(("request", {"$exists": True}),)),
+]
+
+
+class RecordStore:
+    """Queries by intent."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._records = mongo.collection("records")
+
+    async def add(self, partner_id: str, record: ContactRecord, request: str | None) -> ContactRecord:
+        """The record; the first one's answer when `request` (an idempotency key) was used before."""
+        document = {"_id": record.id, "version": 1, **_document(record)} | ({"request": request} if request else {})
+        try:
+            await self._records.of(partner_id).insert(document)
+        except DuplicateKeyError:
+            first = await self._records.of(partner_id).find_one({"request": request})
+            if first is None:
+                raise
+            return _record(first)
+        return record
+
+    async def record(self, partner_id: str, record_id: str) -> ContactRecord | None:
+        document = await self._records.of(partner_id).find_one({"_id": record_id})
+        return _record(document) if document else None
+
+    async def page(
+        self, partner_id: str, kind: Kind | None, supplier: bool | None, email: str | None, after: str, limit: int
+    ) -> list[ContactRecord]:
+        """Records by id, after the id `after`; the filters narrow it (C2)."""
+        query: Document = {"_id": {"$gt": after}}
+        query |= {"kind": kind} if kind else {}
+        query |= {"supplier": supplier} if supplier is not None else {}
+        query |= {"folded_email": email.casefold()} if email else {}
+        found = self._records.of(partner_id).find(query, sort=[("_id", 1)], limit=limit)
+        return [_record(document) async for document in found]
+
+    async def replace(self, partner_id: str, record: ContactRecord, only_version: int | None) -> ContactRecord | None:
+        """None when there is no such record in that version."""
+        this = {"_id": record.id} | ({"version": only_version} if only_version is not None else {})
+        document = await self._records.of(partner_id).find_one_and_update(
+            this, {"$set": _document(record), "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER
+        )
+        return _record(document) if document else None
+
+    async def remove(self, partner_id: str, record_id: str) -> bool:
+        return (await self._records.of(partner_id).delete_one({"_id": record_id})).deleted_count == 1
+
+
+def _document(record: ContactRecord) -> Document:
+    return {
+        "kind": record.kind,
+        "first_name": record.first_name,
+        "last_name": record.last_name,
+        "organization_name": record.organization_name,
+        "email": record.email,
+        "folded_email": record.email.casefold() if record.email else None,
+        "phones": [{"type": phone.type, "number": phone.number} for phone in record.phones],
+        "supplier": record.supplier,
+        "note": record.note,
+    }
+
+
+def _record(document: Document) -> ContactRecord:
+    return ContactRecord(
+        id=document["_id"],
+        kind=Kind(document["kind"]),
+        first_name=document["first_name"],
+        last_name=document["last_name"],
+        organization_name=document["organization_name"],
+        email=document["email"],
+        phones=tuple(Phone(one["type"], one["number"]) for one in document["phones"]),
+        supplier=document["supplier"],
+        note=document["note"],
+        version=document["version"],
+    )

@@ -1,0 +1,129 @@
+"""The outbox over HTTP: translate, call one handler, translate back."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from common.auth import Caller, Permission, requires
+from common.errors import Invalid, NotSignedIn, PermissionMissing
+from common.events import Channel
+from common.http import Cursor, Limit, Page, encode_cursor, errors, provided, time_position
+from outbox import handlers
+from outbox.domain import AccountUnknown, AlreadySent, MessageUnknown, PortRefused, Status, StillSending
+from outbox.handlers import Outbox
+from outbox.schemas import AccountFields, AccountHealth, AccountView, MessageDetail, MessageView, TestResult
+from outbox.settings import Settings
+from outbox.storage import Filter
+
+OutboxDep = Annotated[Outbox, provided(Outbox)]
+SettingsDep = Annotated[Settings, provided(Settings)]
+Reader = Annotated[Caller, requires(Permission.OUTBOX_READ)]
+Resender = Annotated[Caller, requires(Permission.OUTBOX_RESEND)]
+Deleter = Annotated[Caller, requires(Permission.OUTBOX_DELETE)]
+AccountWriter = Annotated[Caller, requires(Permission.ACCOUNTS_WRITE)]
+Text = Annotated[str | None, Query(max_length=320)]
+
+router = APIRouter()
+ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
+
+
+@router.get("/messages", tags=["box"], responses=ALWAYS)
+async def list_messages(
+    caller: Reader,
+    outbox: OutboxDep,
+    channel: Channel | None = None,
+    status: Status | None = None,
+    recipient: Text = None,
+    order_number: Text = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[MessageView]:
+    """Every message sent or tried for the partner, newest first (B1, B5). `recipient` may be its beginning."""
+    chosen = Filter(channel, status, recipient, order_number, since, until)
+    found = await outbox.store.page(caller.partner_id, chosen, time_position(cursor), limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    following = encode_cursor([last["requested_at"].isoformat(), last["_id"]]) if last else None
+    return Page(items=[MessageView.of(one) for one in found[:limit]], next=following)
+
+
+@router.get("/messages/counts", tags=["box"], responses=ALWAYS)
+async def count_messages(caller: Reader, outbox: OutboxDep) -> dict[Status, int]:
+    """Messages by status (B9)."""
+    return {Status(status): count for status, count in (await outbox.store.counts(caller.partner_id)).items()}
+
+
+@router.get("/messages/{message_id}", tags=["box"], responses=ALWAYS | errors(MessageUnknown))
+async def get_message(message_id: str, caller: Reader, outbox: OutboxDep) -> MessageDetail:
+    """One message with its words, every attempt, and why its recipient received it (A9)."""
+    return MessageDetail.of(await handlers.get_message(outbox, caller.partner_id, message_id))
+
+
+@router.delete(
+    "/messages/{message_id}", status_code=204, tags=["box"], responses=ALWAYS | errors(MessageUnknown, StillSending)
+)
+async def delete_message(message_id: str, caller: Deleter, outbox: OutboxDep) -> None:
+    """Delete a message, unless it is being sent (B3)."""
+    await handlers.delete_message(outbox, caller.partner_id, message_id)
+
+
+@router.post(
+    "/messages/{message_id}/resend",
+    tags=["box"],
+    responses=ALWAYS | errors(MessageUnknown, StillSending, AlreadySent),
+)
+async def resend_message(message_id: str, caller: Resender, outbox: OutboxDep) -> MessageView:
+    """Send a message that waits or failed now, once the cause is mended (B4)."""
+    return MessageView.of(await handlers.resend_message(outbox, caller.partner_id, message_id))
+
+
+@router.get("/orders/{order_number:path}/messages", tags=["box"], responses=ALWAYS)
+async def messages_of_order(
+    order_number: str, caller: Reader, outbox: OutboxDep, limit: Limit = 50
+) -> list[MessageView]:
+    """The log of an order: what was sent about it (B8)."""
+    return [MessageView.of(one) for one in await outbox.store.of_order(caller.partner_id, order_number, limit)]
+
+
+@router.post("/accounts", status_code=201, tags=["accounts"], responses=ALWAYS | errors(PortRefused))
+async def add_account(
+    new: AccountFields, caller: AccountWriter, outbox: OutboxDep, settings: SettingsDep
+) -> AccountView:
+    """A new sender account (B11). Messages that waited for one leave at once."""
+    account = new.to_domain(caller.partner_id, settings.account_connections)
+    return AccountView.of(await handlers.add_account(outbox, account))
+
+
+@router.get("/accounts", tags=["accounts"], responses=ALWAYS)
+async def list_accounts(caller: Reader, outbox: OutboxDep) -> list[AccountView]:
+    """The partner's sender accounts; never their passwords."""
+    return [AccountView.of(account) for account, _ in await handlers.health(outbox, caller.partner_id)]
+
+
+@router.get("/accounts/health", tags=["accounts"], responses=ALWAYS)
+async def health(caller: Reader, outbox: OutboxDep) -> list[AccountHealth]:
+    """Whether each account works, since when not, and the provider's last words (B9)."""
+    return [AccountHealth.of(*one) for one in await handlers.health(outbox, caller.partner_id)]
+
+
+@router.put("/accounts/{account_id}", tags=["accounts"], responses=ALWAYS | errors(AccountUnknown, PortRefused))
+async def replace_account(
+    account_id: str, new: AccountFields, caller: AccountWriter, outbox: OutboxDep, settings: SettingsDep
+) -> AccountView:
+    """Change a sender account; without a password the old one stays (B11)."""
+    account = new.to_domain(caller.partner_id, settings.account_connections, account_id)
+    return AccountView.of(await handlers.replace_account(outbox, account))
+
+
+@router.delete("/accounts/{account_id}", status_code=204, tags=["accounts"], responses=ALWAYS | errors(AccountUnknown))
+async def remove_account(account_id: str, caller: AccountWriter, outbox: OutboxDep) -> None:
+    """Delete a sender account; what waits for it then waits for another."""
+    await handlers.remove_account(outbox, caller.partner_id, account_id)
+
+
+@router.post("/accounts/{account_id}/test", tags=["accounts"], responses=ALWAYS | errors(AccountUnknown))
+async def try_account(account_id: str, caller: AccountWriter, outbox: OutboxDep) -> TestResult:
+    """Connect and sign in as the account says, send nothing, and say what happened (B11)."""
+    return TestResult.of(await handlers.try_account(outbox, caller.partner_id, account_id))

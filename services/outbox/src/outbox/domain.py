@@ -1,0 +1,150 @@
+"""Messages, attempts, and what an answer of a mail server means (B2–B4, B10). No I/O."""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from common.errors import Conflict, Invalid, NotFound
+
+
+class Status(StrEnum):
+    """Where a message stands (B2).
+
+    WAITING → SENDING → SENT | ERROR | WAITING (to be tried again); ERROR → WAITING by a forced resend.
+    """
+
+    WAITING = "WAITING"
+    SENDING = "SENDING"
+    SENT = "SENT"
+    ERROR = "ERROR"
+
+
+class Stage(StrEnum):
+    """What the mail server was asked when it answered."""
+
+    CONNECT = "connect"
+    SIGN_IN = "sign_in"
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    CONTENT = "content"
+    AFTER_CONTENT = "after_content"
+    """The whole message was handed over, and no answer came."""
+
+
+class Outcome(StrEnum):
+    """What an attempt came to."""
+
+    SENT = "sent"
+    TRY_AGAIN = "try_again"
+    RECIPIENT_REFUSED = "recipient_refused"
+    MESSAGE_REFUSED = "message_refused"
+    ACCOUNT_REFUSED = "account_refused"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+
+
+FINAL = frozenset({Outcome.RECIPIENT_REFUSED, Outcome.MESSAGE_REFUSED})
+"""Trying again would be answered the same (B10)."""
+
+MAILBOX_FULL = "5.2.2"
+_ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})\b")
+
+
+class StillSending(Conflict):
+    """An attempt is in flight (B3, B4)."""
+
+    code, title = "still-sending", "The message is being sent"
+
+
+class AlreadySent(Conflict):
+    """The provider has it (B4)."""
+
+    code, title = "already-sent", "The message was sent"
+
+
+class MessageUnknown(NotFound):
+    code, title = "message-unknown", "There is no such message"
+
+
+class AccountUnknown(NotFound):
+    code, title = "account-unknown", "There is no such sender account"
+
+
+class PortRefused(Invalid):
+    """The operator does not let accounts use this port."""
+
+    code, title = "port-refused", "This port may not be used"
+
+
+class HostRefused(Exception):
+    """The account's host leads into the operator's inner network, or nowhere. `words` may be shown to its owner."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__("host refused")
+        self.words = words
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an attempt, with the provider's own words."""
+
+    outcome: Outcome
+    code: int | None = None
+    enhanced: str | None = None
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A partner's way to send mail (B11). `password` is sealed."""
+
+    id: str
+    partner_id: str
+    name: str
+    from_address: str
+    from_name: str
+    host: str
+    port: int
+    tls: str
+    username: str | None
+    password: str | None = field(repr=False)
+    is_default: bool
+    max_connections: int
+    version: int = 1
+
+
+def understand(stage: Stage, code: int, text: str) -> Answer:
+    """What an SMTP reply at `stage` means: the one table of RFC 5321 codes and RFC 3463 statuses (B10)."""
+    match = _ENHANCED.match(text)
+    enhanced = match.group(1) if match else None
+    reply = f"{code} {text}".strip()[:500]
+    return Answer(_meaning(stage, code, enhanced), code, enhanced, reply)
+
+
+def _meaning(stage: Stage, code: int, enhanced: str | None) -> Outcome:
+    if 200 <= code < 300:
+        return Outcome.SENT
+    if stage is Stage.SIGN_IN or code in (530, 534, 535, 538):
+        return Outcome.TRY_AGAIN if 400 <= code < 500 else Outcome.ACCOUNT_REFUSED
+    if code < 500 or stage is Stage.CONNECT or enhanced == MAILBOX_FULL:
+        return Outcome.TRY_AGAIN
+    return Outcome.RECIPIENT_REFUSED if stage is Stage.RECIPIENT else Outcome.MESSAGE_REFUSED
+
+
+def lost(stage: Stage, words: str) -> Answer:
+    """The connection broke or was silent. Only after the whole message was handed over is the truth unknown."""
+    return Answer(Outcome.UNKNOWN if stage is Stage.AFTER_CONTENT else Outcome.TRY_AGAIN, reply=words[:500])
+
+
+def next_delay(schedule: Sequence[float], attempts: int) -> timedelta:
+    """How long to wait after `attempts` attempts: growing, and jittered by a fifth so that not all come at once."""
+    seconds = schedule[min(attempts, len(schedule)) - 1]
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311  not a secret
+
+
+def has_expired(due_since: datetime, now: datetime, max_age: timedelta) -> bool:
+    """True when a message has been tried for so long that it ends in ERROR."""
+    return now - due_since > max_age

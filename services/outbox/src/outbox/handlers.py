@@ -1,0 +1,187 @@
+"""The use cases of the outbox, one function each; the engine itself is in `delivery.py`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from common.events import MessageRequested, Received
+from common.keyring import Keyring
+from common.mongo import Document
+from outbox.delivery import Delivery
+from outbox.domain import (
+    Account,
+    AccountUnknown,
+    AlreadySent,
+    Answer,
+    MessageUnknown,
+    PortRefused,
+    Status,
+    StillSending,
+)
+from outbox.queue import Queue
+from outbox.storage import Store
+
+RELAY_AFTER = timedelta(seconds=5)
+RELAY_BATCH = 500
+NO_ACCOUNT = "no_sender_account"
+
+
+@dataclass
+class Outbox:
+    """What the use cases work with."""
+
+    store: Store
+    queue: Queue
+    delivery: Delivery
+    keyring: Keyring
+    ports: frozenset[int] | None
+    prune_after: timedelta
+
+
+async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) -> None:
+    """Keep requested messages, each once, and wake the engine. Without a sender account they wait for one."""
+    accounts = await outbox.store.default_accounts_of_all_partners(event.data.partner_id for event in events)
+    now = datetime.now(UTC)
+    await outbox.queue.take_in([_document(event, accounts.get(event.data.partner_id), now) for event in events])
+    outbox.delivery.wake.set()
+
+
+def _document(event: Received[MessageRequested], account_id: str | None, now: datetime) -> Document:
+    message = event.data
+    recipient = message.recipient.model_dump()
+    waiting = {} if account_id else {"waiting_reason": NO_ACCOUNT}
+    return {
+        "_id": message.message_id,
+        "partner_id": message.partner_id,
+        "account_id": account_id,
+        "kind": message.kind,
+        "channel": message.channel,
+        "recipient": {**recipient, "folded": message.recipient.address.casefold()},
+        "content": message.content.model_dump(),
+        "order_number": message.order_number,
+        "priority": message.priority,
+        "rank": message.priority,
+        "event": message.event.model_dump(),
+        "escalation": message.escalation.model_dump() if message.escalation else None,
+        "trace": event.trace,
+        "status": Status.WAITING,
+        "requested_at": now,
+        "due_since": now,
+        "due_at": now if account_id else None,
+        "executed_at": None,
+        "error": None,
+        "attempts": [],
+        "possible_duplicate": False,
+        "facts": [],
+        **waiting,
+    }
+
+
+async def get_message(outbox: Outbox, partner_id: str, message_id: str) -> Document:
+    """Raises MessageUnknown."""
+    message = await outbox.store.message(partner_id, message_id)
+    if message is None:
+        raise MessageUnknown("There is no such message.")
+    return message
+
+
+async def delete_message(outbox: Outbox, partner_id: str, message_id: str) -> None:
+    """Delete a message from the list (B3). Raises MessageUnknown, StillSending."""
+    if not await outbox.store.delete(partner_id, message_id):
+        await get_message(outbox, partner_id, message_id)
+        raise StillSending("Wait until the attempt ends, then delete it.")
+
+
+async def resend_message(outbox: Outbox, partner_id: str, message_id: str) -> Document:
+    """Send a message that waits or failed now (B4). Raises MessageUnknown, StillSending, AlreadySent."""
+    message = await outbox.store.resend(partner_id, message_id, datetime.now(UTC))
+    if message is None:
+        current = await get_message(outbox, partner_id, message_id)
+        if current["status"] == Status.SENT:
+            raise AlreadySent("The provider accepted it; it is not sent again.")
+        if current["account_id"] is None:
+            raise AccountUnknown("There is no sender account to send it with; create one and it leaves by itself.")
+        raise StillSending("An attempt is in flight; wait for its end.")
+    outbox.delivery.wake.set()
+    return message
+
+
+async def add_account(outbox: Outbox, account: Account) -> Account:
+    """A new sender account (B11); messages that waited for one leave. Raises PortRefused."""
+    account = _sealed(outbox, account)
+    await outbox.store.add_account(account)
+    await _release(outbox, account)
+    return account
+
+
+async def replace_account(outbox: Outbox, account: Account) -> Account:
+    """Change a sender account (B11); without a password the old one stays. Raises AccountUnknown, PortRefused."""
+    changed = await outbox.store.replace_account(_sealed(outbox, account))
+    if changed is None:
+        raise AccountUnknown("There is no such sender account.")
+    await _release(outbox, changed)
+    return changed
+
+
+def _sealed(outbox: Outbox, account: Account) -> Account:
+    if outbox.ports is not None and account.port not in outbox.ports:
+        raise PortRefused(f"Use one of the ports {', '.join(map(str, sorted(outbox.ports)))}.")
+    if account.password is None:
+        return account
+    return replace(account, password=outbox.keyring.seal(account.password, f"{account.partner_id}/{account.id}"))
+
+
+async def _release(outbox: Outbox, account: Account) -> None:
+    if account.is_default and await outbox.queue.release(account.partner_id, account.id, datetime.now(UTC)):
+        outbox.delivery.wake.set()
+
+
+async def remove_account(outbox: Outbox, partner_id: str, account_id: str) -> None:
+    """Delete a sender account; its waiting messages wait for another. Raises AccountUnknown."""
+    if not await outbox.store.remove_account(partner_id, account_id):
+        raise AccountUnknown("There is no such sender account.")
+    await outbox.queue.hold(account_id, NO_ACCOUNT)
+
+
+async def try_account(outbox: Outbox, partner_id: str, account_id: str) -> Answer:
+    """Connect and sign in as the account says, and send nothing (B11). Raises AccountUnknown."""
+    account = await outbox.store.account(partner_id, account_id)
+    if account is None:
+        raise AccountUnknown("There is no such sender account.")
+    return await outbox.delivery.try_account(account)
+
+
+async def health(outbox: Outbox, partner_id: str) -> list[tuple[Account, Mapping[str, Any]]]:
+    """Whether each account works, from real attempts (B9)."""
+    return await outbox.store.accounts_with_health(partner_id)
+
+
+async def take_back(outbox: Outbox) -> int:
+    """Make due again what a dead worker had claimed; returns how many."""
+    taken = await outbox.queue.take_back(datetime.now(UTC))
+    if taken:
+        outbox.delivery.wake.set()
+    return taken
+
+
+async def find_accounts(outbox: Outbox) -> None:
+    """Release messages whose account was made at the moment they came in."""
+    partners = await outbox.queue.partners_without_account(RELAY_BATCH)
+    for partner_id, account_id in (await outbox.store.default_accounts_of_all_partners(partners)).items():
+        await outbox.queue.release(partner_id, account_id, datetime.now(UTC))
+        outbox.delivery.wake.set()
+
+
+async def relay(outbox: Outbox) -> None:
+    """Announce facts that a crash left unannounced."""
+    messages = await outbox.queue.unannounced(datetime.now(UTC) - RELAY_AFTER, RELAY_BATCH)
+    await outbox.delivery.announce([(message, fact) for message in messages for fact in message["facts"]])
+
+
+async def prune(outbox: Outbox) -> None:
+    """Delete what finished more than seven days before, of partners who have just sent mail (B6), and of no others."""
+    partners, outbox.delivery.sent_for = outbox.delivery.sent_for, set()
+    for partner_id in partners:
+        while await outbox.store.prune(partner_id, datetime.now(UTC) - outbox.prune_after):
+            pass

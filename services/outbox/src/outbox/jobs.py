@@ -1,0 +1,41 @@
+"""What the outbox does by time: deliver, and tidy up after the dead."""
+
+from collections.abc import Awaitable, Callable
+
+from common import metrics
+from common.jobs import Job, Stop
+from outbox import handlers
+from outbox.handlers import Outbox
+
+
+def jobs(outbox: Outbox) -> list[Job]:
+    """Everything that runs beside requests and records."""
+    return [
+        Job("delivery", outbox.delivery.claims),
+        Job("delivery results", outbox.delivery.results),
+        Job("delivery leases", outbox.delivery.leases),
+        _every(1.0, "taking back", lambda: _take_back(outbox)),
+        _every(1.0, "relay", lambda: handlers.relay(outbox)),
+        _every(2.0, "account search", lambda: handlers.find_accounts(outbox)),
+        _every(10.0, "queue metrics", lambda: _measure(outbox)),
+        _every(60.0, "pruning", lambda: handlers.prune(outbox)),
+    ]
+
+
+def _every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> Job:
+    async def run(stop: Stop) -> None:
+        while not await stop.wait_for(seconds):
+            await work()
+
+    return Job(name, run)
+
+
+async def _take_back(outbox: Outbox) -> None:
+    metrics.POSSIBLE_DUPLICATES.labels("email").inc(await handlers.take_back(outbox))
+
+
+async def _measure(outbox: Outbox) -> None:
+    counts = await outbox.queue.by_status_and_account()
+    metrics.QUEUE.clear()
+    for status, account, count in counts:
+        metrics.QUEUE.labels(status, account).set(count)

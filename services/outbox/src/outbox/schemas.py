@@ -1,0 +1,184 @@
+"""Requests and answers of the routes of the outbox."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
+
+from common.ids import new_id
+from common.mongo import Document
+from outbox.domain import Account, Answer, Outcome, Status
+
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
+
+
+class AccountFields(BaseModel):
+    """A sender account (B11). The password is kept encrypted and never shown again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    from_address: EmailStr
+    from_name: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    host: Host
+    port: int = Field(ge=1, le=65535)
+    tls: Literal["none", "starttls", "tls"] = "starttls"
+    username: Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = (
+        None
+    )
+    password: Annotated[SecretStr, Field(min_length=1, max_length=1000)] | None = None
+    is_default: bool = Field(default=False, description="Messages go through this account; only one is the default.")
+    max_connections: int = Field(default=4, ge=1, le=20)
+
+    def to_domain(self, partner_id: str, most_connections: int, account_id: str | None = None) -> Account:
+        return Account(
+            id=account_id or new_id("acc"),
+            partner_id=partner_id,
+            name=self.name,
+            from_address=self.from_address,
+            from_name=self.from_name,
+            host=self.host,
+            port=self.port,
+            tls=self.tls,
+            username=self.username,
+            password=self.password.get_secret_value() if self.password else None,
+            is_default=self.is_default,
+            max_connections=min(self.max_connections, most_connections),
+        )
+
+
+class AccountView(BaseModel):
+    id: str
+    name: str
+    from_address: str
+    from_name: str
+    host: str
+    port: int
+    tls: str
+    username: str | None
+    has_password: bool
+    is_default: bool
+    max_connections: int
+
+    @classmethod
+    def of(cls, account: Account) -> "AccountView":
+        return cls(
+            id=account.id,
+            name=account.name,
+            from_address=account.from_address,
+            from_name=account.from_name,
+            host=account.host,
+            port=account.port,
+            tls=account.tls,
+            username=account.username,
+            has_password=account.password is not None,
+            is_default=account.is_default,
+            max_connections=account.max_connections,
+        )
+
+
+class AccountHealth(BaseModel):
+    """Whether the account works, from real attempts (B9)."""
+
+    id: str
+    name: str
+    works: bool | None = Field(description="null: nothing was sent through it yet")
+    last_reached_at: datetime | None = None
+    failing_since: datetime | None = None
+    error: str | None = Field(default=None, description="the provider's last words")
+
+    @classmethod
+    def of(cls, account: Account, health: Mapping[str, Any]) -> "AccountHealth":
+        known = {name: health.get(name) for name in ("works", "last_reached_at", "failing_since", "error")}
+        return cls(id=account.id, name=account.name, **known)
+
+
+class TestResult(BaseModel):
+    """What came of trying the account."""
+
+    works: bool
+    words: str
+
+    @classmethod
+    def of(cls, answer: Answer) -> "TestResult":
+        return cls(works=answer.outcome is Outcome.SENT, words=answer.reply)
+
+
+class RecipientView(BaseModel):
+    address: str
+    name: str
+
+
+class AttemptView(BaseModel):
+    at: datetime
+    ended_at: datetime | None = None
+    outcome: str = Field(description="unknown: the process died before it could write what came of it")
+    code: int | None = None
+    enhanced: str | None = None
+    reply: str = ""
+
+    @classmethod
+    def of(cls, attempt: Document, in_flight: bool) -> "AttemptView":
+        return cls.model_validate({"outcome": "in_flight" if in_flight else "unknown"} | attempt)
+
+
+class MessageView(BaseModel):
+    """A row of the box (B1)."""
+
+    id: str
+    kind: str
+    channel: str
+    account_id: str | None
+    error: str | None = Field(description="the provider's words for the last attempt, or why it waits")
+    recipient: RecipientView
+    reasons: list[str] = Field(description="why this recipient (A9)")
+    title: str
+    attachments: list[str] = Field(default_factory=lambda: [])
+    order_number: str | None
+    status: Status
+    requested_at: datetime
+    executed_at: datetime | None
+    attempts: int
+    possible_duplicate: bool
+    actions: list[str] = Field(description="what may be done with it now")
+
+    @classmethod
+    def of(cls, document: Document) -> "MessageView":
+        return cls(**_row(document))
+
+
+class MessageDetail(MessageView):
+    """A message with its words and every attempt."""
+
+    text: str
+    html: str
+    history: list[AttemptView]
+
+    @classmethod
+    def of(cls, document: Document) -> "MessageDetail":
+        attempts = document["attempts"]
+        sending = document["status"] == Status.SENDING
+        history = [AttemptView.of(one, sending and one is attempts[-1]) for one in attempts]
+        content = document["content"]
+        return cls(**_row(document), text=content["text"], html=content["html"], history=history)
+
+
+def _row(document: Document) -> dict[str, Any]:
+    status = Status(document["status"])
+    actions = {Status.SENDING: [], Status.SENT: ["delete"]}.get(status, ["delete", "resend"])
+    same = ("kind", "channel", "account_id", "order_number", "requested_at", "executed_at", "possible_duplicate")
+    return {
+        **{name: document[name] for name in same},
+        "id": document["_id"],
+        "error": document["error"] or document.get("waiting_reason"),
+        "recipient": RecipientView(address=document["recipient"]["address"], name=document["recipient"]["name"]),
+        "reasons": document["recipient"]["reasons"],
+        "title": document["content"]["subject"],
+        "status": status,
+        "attempts": len(document["attempts"]),
+        "actions": actions,
+    }

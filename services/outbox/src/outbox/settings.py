@@ -1,0 +1,37 @@
+"""What the outbox takes from its environment, besides what all services do."""
+
+from pydantic import Field, SecretStr
+
+from common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """`OUTBOX_KEYRING` has no default: without it no account's secret can be kept."""
+
+    service_name: str = "outbox"
+    service_port: int = 8004
+    outbox_keyring: SecretStr = Field(description="id:base64 of 32 bytes, several with commas, the newest first")
+
+    claim_batch: int = Field(default=500, ge=1, le=5_000, description="messages claimed at once")
+    lease_seconds: float = Field(default=10.0, ge=1, description="a claim of a dead process is taken back after this")
+    retry_schedule_seconds: str = Field(default="30,120,600,1800,3600,7200", description="delays; the last one repeats")
+    max_age_hours: float = Field(default=72.0, gt=0, description="after this a message that still waits ends in ERROR")
+    account_connections: int = Field(default=20, ge=1, description="most connections that an account may ask for")
+    smtp_timeout_seconds: float = Field(default=30.0, gt=0, description="for each answer of a mail server")
+    smtp_idle_seconds: float = Field(default=30.0, gt=0, description="an idle connection is closed after this")
+    smtp_allowed_inner_hosts: str = Field(default="", description="inner addresses that accounts may name, with commas")
+    smtp_ports: str = Field(default="25,465,587,2525", description="ports that accounts may name; * for any")
+    prune_after_days: float = Field(default=7.0, gt=0, description="what finished before goes when new mail is sent")
+
+    @property
+    def retry_delays(self) -> tuple[float, ...]:
+        return tuple(float(part) for part in self.retry_schedule_seconds.split(","))
+
+    @property
+    def inner_hosts(self) -> frozenset[str]:
+        return frozenset(part.strip() for part in self.smtp_allowed_inner_hosts.split(",") if part.strip())
+
+    @property
+    def ports(self) -> frozenset[int] | None:
+        """None: any."""
+        return None if self.smtp_ports.strip() == "*" else frozenset(int(part) for part in self.smtp_ports.split(","))

@@ -1,0 +1,176 @@
+"""The documents of the outbox as people ask for them: box and sender accounts. The engine's are in `queue.py`."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from common.mongo import Document, Index, Mongo
+from outbox.domain import Account, Status
+
+BOX = (("requested_at", -1), ("_id", -1))
+INDEXES = [
+    Index("messages", (("partner_id", 1), *BOX)),
+    Index("messages", (("partner_id", 1), ("status", 1), *BOX)),
+    Index("messages", (("partner_id", 1), ("order_number", 1), *BOX)),
+    Index("messages", (("partner_id", 1), ("recipient.folded", 1), *BOX)),
+    Index("messages", (("partner_id", 1), ("executed_at", 1)), where=(("executed_at", {"$type": "date"}),)),
+    Index("accounts", (("partner_id", 1), ("_id", 1))),
+    Index("accounts", (("partner_id", 1), ("is_default", 1)), unique=True, where=(("is_default", True),)),
+]
+PRUNE_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What of the box is asked for (B5); None means any."""
+
+    channel: str | None = None
+    status: Status | None = None
+    recipient: str | None = None
+    order_number: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def query(self, after: tuple[datetime, str] | None) -> Document:
+        """The filter as a query, for what comes after the position `after` (newest first)."""
+        query: Document = {}
+        if self.channel:
+            query["channel"] = self.channel
+        if self.status:
+            query["status"] = self.status
+        if self.order_number:
+            query["order_number"] = self.order_number
+        if self.recipient:
+            folded = self.recipient.casefold()
+            query["recipient.folded"] = {"$gte": folded, "$lt": folded + "\U0010ffff"}
+        times: Document = ({"$gte": self.since} if self.since else {}) | ({"$lt": self.until} if self.until else {})
+        if times:
+            query["requested_at"] = times
+        if after:
+            at, message_id = after
+            earlier = {"$or": [{"requested_at": {"$lt": at}}, {"requested_at": at, "_id": {"$lt": message_id}}]}
+            query = {"$and": [query, earlier, {"requested_at": {"$lte": at}}]} if query else earlier
+        return query
+
+
+class Store:
+    """Queries by intent."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self.messages = mongo.collection("messages")
+        self.accounts = mongo.collection("accounts")
+
+    async def page(
+        self, partner_id: str, chosen: Filter, after: tuple[datetime, str] | None, limit: int
+    ) -> list[Document]:
+        """A page of the box, newest first, without contents."""
+        found = self.messages.of(partner_id).find(
+            chosen.query(after), projection={"content.text": 0, "content.html": 0}, sort=list(BOX), limit=limit
+        )
+        return [document async for document in found]
+
+    async def message(self, partner_id: str, message_id: str) -> Document | None:
+        return await self.messages.of(partner_id).find_one({"_id": message_id})
+
+    async def of_order(self, partner_id: str, order_number: str, limit: int) -> list[Document]:
+        """The log of an order (B8), newest first."""
+        return await self.page(partner_id, Filter(order_number=order_number), None, limit)
+
+    async def counts(self, partner_id: str) -> dict[str, int]:
+        """Messages by status."""
+        messages = self.messages.of(partner_id)
+        return {status.value: await messages.count({"status": status}) for status in Status}
+
+    async def delete(self, partner_id: str, message_id: str) -> bool:
+        """Delete, unless it is being sent (B3)."""
+        allowed = {"_id": message_id, "status": {"$ne": Status.SENDING}}
+        return (await self.messages.of(partner_id).delete_one(allowed)).deleted_count == 1
+
+    async def resend(self, partner_id: str, message_id: str, now: datetime) -> Document | None:
+        """Make it due now, if it waits or failed (B4); one of any number of simultaneous calls does it."""
+        return await self.messages.of(partner_id).find_one_and_update(
+            {"_id": message_id, "status": {"$in": [Status.WAITING, Status.ERROR]}, "account_id": {"$ne": None}},
+            {"$set": {"status": Status.WAITING, "due_at": now, "due_since": now, "rank": 0, "executed_at": None}},
+            return_document=ReturnDocument.AFTER,
+        )
+
+    async def prune(self, partner_id: str, before: datetime) -> int:
+        """Delete one batch of what finished before `before` (B6); returns how many."""
+        messages = self.messages.of(partner_id)
+        finished = {"executed_at": {"$lt": before}, "status": {"$in": [Status.SENT, Status.ERROR]}}
+        ids = [one["_id"] async for one in messages.find(finished, projection={"_id": 1}, limit=PRUNE_BATCH)]
+        for message_id in ids:
+            await messages.delete_one({"_id": message_id, **finished})
+        return len(ids)
+
+    async def add_account(self, account: Account) -> None:
+        await self._only_default(account)
+        await self.accounts.of(account.partner_id).insert({"_id": account.id, **_fields(account), "health": {}})
+
+    async def replace_account(self, account: Account) -> Account | None:
+        """None when there is none. A password of None keeps the one that is there."""
+        await self._only_default(account)
+        fields = {name: value for name, value in _fields(account).items() if name != "password" or value is not None}
+        document = await self.accounts.of(account.partner_id).find_one_and_update(
+            {"_id": account.id}, {"$set": fields, "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER
+        )
+        return _account(document) if document else None
+
+    async def _only_default(self, account: Account) -> None:
+        if account.is_default:
+            others = {"is_default": True, "_id": {"$ne": account.id}}
+            await self.accounts.of(account.partner_id).update_one(others, {"$set": {"is_default": False}})
+
+    async def remove_account(self, partner_id: str, account_id: str) -> bool:
+        return (await self.accounts.of(partner_id).delete_one({"_id": account_id})).deleted_count == 1
+
+    async def account(self, partner_id: str, account_id: str) -> Account | None:
+        document = await self.accounts.of(partner_id).find_one({"_id": account_id})
+        return _account(document) if document else None
+
+    async def accounts_with_health(self, partner_id: str) -> list[tuple[Account, Mapping[str, Any]]]:
+        """Accounts by id, each with its health (B9)."""
+        found = self.accounts.of(partner_id).find({}, sort=[("_id", 1)], limit=200)
+        return [(_account(document), document.get("health", {})) async for document in found]
+
+    async def accounts_by_id_of_all_partners(self, ids: Iterable[str]) -> dict[str, Account]:
+        found: AsyncIterator[Document] = self.accounts.of_all_partners.find({"_id": {"$in": list(ids)}})
+        return {document["_id"]: _account(document) async for document in found}
+
+    async def default_accounts_of_all_partners(self, partner_ids: Iterable[str]) -> dict[str, str]:
+        """Partner → its default account's id."""
+        query = {"partner_id": {"$in": list(set(partner_ids))}, "is_default": True}
+        return {one["partner_id"]: one["_id"] async for one in self.accounts.of_all_partners.find(query)}
+
+    async def note_health_of_all_partners(self, account_id: str, change: Mapping[str, Any]) -> None:
+        """Write what was learned of an account from real attempts (B9)."""
+        fields = {f"health.{name}": value for name, value in change.items()}
+        await self.accounts.of_all_partners.update_one({"_id": account_id}, {"$set": fields})
+
+
+def _fields(account: Account) -> Document:
+    names = ("name", "from_address", "from_name", "host", "port", "tls", "username", "password", "is_default")
+    return {name: getattr(account, name) for name in (*names, "max_connections")} | (
+        {"version": 1} if account.version == 0 else {}
+    )
+
+
+def _account(document: Document) -> Account:
+    return Account(
+        id=document["_id"],
+        partner_id=document["partner_id"],
+        name=document["name"],
+        from_address=document["from_address"],
+        from_name=document["from_name"],
+        host=document["host"],
+        port=document["port"],
+        tls=document["tls"],
+        username=document["username"],
+        password=document["password"],
+        is_default=document["is_default"],
+        max_connections=document["max_connections"],
+        version=document.get("version", 1),
+    )
