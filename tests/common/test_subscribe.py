@@ -1,7 +1,7 @@
 """The rules of reading (F6), on the real broker: at least once, poison aside, own trouble stalls in place."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -68,9 +68,9 @@ class Reader:
 
 
 @pytest.fixture
-async def apart(platform: Platform) -> AsyncIterator[Platform]:
+async def apart(platform: Platform) -> Platform:
     """Topics of this test alone: nobody else reads them."""
-    yield await platform.apart(unique("subscribe"))
+    return await platform.apart(unique("subscribe"))
 
 
 async def test_everything_published_is_handled_once_when_nothing_fails(apart: Platform) -> None:

@@ -27,7 +27,7 @@ class Tokens:
         encoded = base64.urlsafe_b64encode(raw).decode().rstrip("=")
         return SigningKeyChanged(kid=self.kid, version=1, public_key=encoded, trusted_until=None)
 
-    def sign(self, partner_id: str, *permissions: Permission, user_id: str = "usr_test", **claims: Any) -> str:
+    def sign(self, partner_id: str, /, *permissions: Permission, user_id: str = "usr_test", **claims: Any) -> str:
         """An access token; `claims` replace the usual ones (None removes one)."""
         now = datetime.now(UTC)
         payload: dict[str, Any] = {

@@ -189,7 +189,7 @@ class Network:
             connected.setblocking(False)
             try:
                 await loop.sock_connect(connected, address)
-            except BaseException:
+            except (OSError, asyncio.CancelledError):
                 connected.close()
                 raise
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

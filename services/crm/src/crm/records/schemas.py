@@ -66,6 +66,13 @@ class RecordFields(BaseModel):
         )
 
 
+class PhoneView(BaseModel):
+    """A phone as it was stored: the numbering plan may have changed since, and reading must not fail for it."""
+
+    type: str
+    number: str = Field(description="E.164")
+
+
 class RecordView(BaseModel):
     id: str
     kind: Kind
@@ -73,7 +80,7 @@ class RecordView(BaseModel):
     last_name: str
     organization_name: str
     email: str | None
-    phones: list[PhoneFields]
+    phones: list[PhoneView]
     supplier: bool
     note: str
     version: int
@@ -87,7 +94,7 @@ class RecordView(BaseModel):
             last_name=record.last_name,
             organization_name=record.organization_name,
             email=record.email,
-            phones=[PhoneFields(type=phone.type, number=phone.number) for phone in record.phones],
+            phones=[PhoneView(type=phone.type, number=phone.number) for phone in record.phones],
             supplier=record.supplier,
             note=record.note,
             version=record.version,

@@ -8,6 +8,7 @@ from crm.records.domain import ContactRecord, Kind, Phone
 
 INDEXES = [
     Index("records", (("partner_id", 1), ("_id", 1))),
+    Index("records", (("partner_id", 1), ("kind", 1), ("_id", 1))),
     Index("records", (("partner_id", 1), ("supplier", 1), ("_id", 1))),
     Index("records", (("partner_id", 1), ("folded_email", 1), ("_id", 1))),
     Index("records", (("partner_id", 1), ("request", 1)), unique=True, where=(("request", {"$exists": True}),)),

@@ -21,6 +21,7 @@ def _entry(event: Received[MessageSent] | Received[MessageFailed]) -> Document:
         "message_id": data.message_id,
         "address": data.recipient.address,
         "folded_address": data.recipient.address.casefold(),
+        "person_id": data.recipient.person_id,
         "kind": data.kind,
         "channel": data.channel,
         "outcome": "sent" if isinstance(data, MessageSent) else "failed",

@@ -1,8 +1,9 @@
 """Answers of the routes of the timeline."""
 
 from datetime import datetime
+from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from common.mongo import Document
 
@@ -15,12 +16,13 @@ class TimelineEntry(BaseModel):
     message_id: str
     channel: str
     kind: str
-    outcome: str
+    outcome: Literal["sent", "failed"]
     address: str
+    person_id: str | None
     subject: str
     order_number: str | None
-    possible_duplicate: bool
-    provider_reply: str
+    possible_duplicate: bool = Field(description="True when the provider may have it twice.")
+    provider_reply: str = Field(description="The provider's own words; of a failure, why it refused.")
 
     @classmethod
     def of(cls, document: Document) -> "TimelineEntry":

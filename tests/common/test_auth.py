@@ -1,0 +1,101 @@
+"""Checking tokens: each way of forging one is refused."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from common.auth import Permission, TokenCheck, TrustedKeys
+from common.errors import NotSignedIn
+from common.events import SigningKeyChanged
+from tests.support.tokens import AUDIENCE, ISSUER, Tokens
+
+TOKENS = Tokens()
+
+
+@pytest.fixture
+def check() -> TokenCheck:
+    keys = TrustedKeys()
+    keys.apply(TOKENS.announcement)
+    return TokenCheck(keys, ISSUER, AUDIENCE, timedelta(seconds=30))
+
+
+def test_a_good_token_says_who_calls(check: TokenCheck) -> None:
+    caller = check.caller(TOKENS.sign("prt_1", Permission.OUTBOX_READ, user_id="usr_1"))
+    assert (caller.user_id, caller.partner_id, caller.permissions) == ("usr_1", "prt_1", {"outbox:read"})
+
+
+def _now(seconds: int) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://evil.example"},
+        {"aud": "another"},
+        {"exp": _now(-31)},
+        {"iat": _now(60)},
+        {"nbf": _now(60)},
+        {"exp": None},
+        {"sub": None},
+        {"partner_id": None},
+        {"partner_id": ""},
+        {"partner_id": 5},
+        {"partner_id": {"$ne": None}},
+        {"permissions": "outbox:read"},
+        {"iss": None},
+        {"aud": None},
+    ],
+)
+def test_a_token_with_wrong_claims_is_refused(check: TokenCheck, claims: dict[str, Any]) -> None:
+    with pytest.raises(NotSignedIn):
+        check.caller(TOKENS.sign("prt_1", **claims))
+
+
+def test_clocks_may_differ_by_half_a_minute(check: TokenCheck) -> None:
+    assert check.caller(TOKENS.sign("prt_1", exp=_now(-20), iat=_now(-900))).partner_id == "prt_1"
+    assert check.caller(TOKENS.sign("prt_1", iat=_now(20))).partner_id == "prt_1"
+
+
+def _signed(key: Any, algorithm: str, **headers: str) -> str:
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "u", "partner_id": "prt_1", "permissions": []}
+    claims |= {"iat": _now(0), "exp": _now(600)}
+    return jwt.encode(claims, key, algorithm, headers={"kid": TOKENS.kid, "typ": "at+jwt"} | headers)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        _signed(Ed25519PrivateKey.generate(), "EdDSA"),
+        _signed(TOKENS.private_key, "EdDSA", kid="another"),
+        _signed(TOKENS.private_key, "EdDSA", typ="JWT"),
+        _signed(base64.urlsafe_b64encode(TOKENS.private_key.public_key().public_bytes_raw()).decode(), "HS256"),
+        _signed(None, "none"),
+        "",
+        "a.b.c",
+        "ey" * 10_000,
+    ],
+    ids=["another key", "unknown kid", "another type", "public key as secret", "unsigned", "empty", "junk", "long"],
+)
+def test_a_forged_token_is_refused(check: TokenCheck, token: str) -> None:
+    with pytest.raises(NotSignedIn):
+        check.caller(token)
+
+
+def test_a_key_past_its_time_is_not_trusted_any_more() -> None:
+    keys = TrustedKeys()
+    retired = {"version": 2, "trusted_until": _now(-60)}
+    keys.apply(TOKENS.announcement.model_copy(update=retired))
+    with pytest.raises(NotSignedIn):
+        TokenCheck(keys, ISSUER, AUDIENCE, timedelta(seconds=30)).caller(TOKENS.sign("prt_1"))
+
+
+def test_an_older_state_of_a_key_does_not_bring_trust_back() -> None:
+    keys = TrustedKeys()
+    keys.apply(SigningKeyChanged(kid=TOKENS.kid, version=2, deleted=True, public_key=TOKENS.announcement.public_key))
+    keys.apply(TOKENS.announcement)
+    assert keys.get(TOKENS.kid, timedelta()) is None
