@@ -1,0 +1,103 @@
+"""Every query of crm is served by an index: the database itself says how it would find what is asked for."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from pymongo import AsyncMongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from common.mongo import Document, Mongo
+from crm.records import storage as records
+from crm.records.domain import Kind
+from crm.records.storage import RecordStore
+from crm.settings import Settings
+from crm.timeline import storage as timeline
+from crm.timeline.storage import TimelineStore
+from tests.support.eventually import unique
+from tests.support.platform import Platform
+
+AFTER = (datetime(2026, 11, 23, tzinfo=UTC), "id")
+
+
+class Asked(CommandListener):
+    """Keeps every query that goes to the database."""
+
+    def __init__(self) -> None:
+        self.queries: list[Document] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "find":
+            kept = ("find", "filter", "sort", "limit")
+            self.queries.append({name: event.command[name] for name in kept if name in event.command})
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Nothing to keep."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Nothing to keep."""
+
+
+@pytest.fixture
+async def mongo(platform: Platform) -> AsyncIterator[Mongo]:
+    """A database with the indexes of crm, and nothing else in it."""
+    mongo = Mongo(Settings(mongo_url=SecretStr(platform.mongo_url), mongo_database=unique("crm")))
+    await mongo.ensure([*records.INDEXES, *timeline.INDEXES])
+    yield mongo
+    await mongo.client.drop_database(mongo.database.name)
+    await mongo.close()
+
+
+async def plans_of(mongo: Mongo, platform: Platform, ask: Callable[[Mongo], Awaitable[Any]]) -> list[str]:
+    """The stages with which the database would serve each query that `ask` makes."""
+    asked = Asked()
+    listening = Mongo(Settings(mongo_url=SecretStr(platform.mongo_url), mongo_database=mongo.database.name))
+    await listening.client.close()
+    listening.client = AsyncMongoClient(platform.mongo_url, tz_aware=True, event_listeners=[asked])
+    listening.database = listening.client[mongo.database.name]
+    try:
+        await ask(listening)
+    finally:
+        await listening.close()
+    explained = [await mongo.database.command("explain", query) for query in asked.queries]
+    return [" < ".join(_stages(one["queryPlanner"]["winningPlan"])) for one in explained]
+
+
+def _stages(plan: Document) -> list[str]:
+    plan = plan.get("queryPlan", plan)
+    below = [plan["inputStage"]] if "inputStage" in plan else plan.get("inputStages", [])
+    return [plan["stage"], *(stage for one in below for stage in _stages(one))]
+
+
+QUERIES: dict[str, Callable[[Mongo], Awaitable[Any]]] = {
+    "one record": lambda mongo: RecordStore(mongo).record("prt_1", "con_1"),
+    "records": lambda mongo: RecordStore(mongo).page("prt_1", None, None, None, "", 50),
+    "records of a kind": lambda mongo: RecordStore(mongo).page("prt_1", Kind.PERSON, None, None, "con_1", 50),
+    "suppliers": lambda mongo: RecordStore(mongo).page("prt_1", None, True, None, "con_1", 50),
+    "suppliers of a kind": lambda mongo: RecordStore(mongo).page("prt_1", Kind.PERSON, True, None, "", 50),
+    "records by e-mail": lambda mongo: RecordStore(mongo).page("prt_1", None, None, "a@x.example", "", 50),
+    "timeline of an address": lambda mongo: TimelineStore(mongo).of_address("prt_1", "a@x.example", None, 50),
+    "its next page": lambda mongo: TimelineStore(mongo).of_address("prt_1", "a@x.example", AFTER, 50),
+    "log of an order": lambda mongo: TimelineStore(mongo).of_order("prt_1", "A-1", None, 50),
+    "the log's next page": lambda mongo: TimelineStore(mongo).of_order("prt_1", "A-1", AFTER, 50),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_a_query_neither_scans_its_collection_nor_sorts(mongo: Mongo, platform: Platform, name: str) -> None:
+    """House rule 6."""
+    [plan] = await plans_of(mongo, platform, QUERIES[name])
+    assert "IXSCAN" in plan or "IDHACK" in plan or "EXPRESS" in plan, plan
+    assert "COLLSCAN" not in plan, plan
+    assert "SORT" not in plan.replace("SORT_MERGE", ""), plan
+
+
+async def test_the_check_above_sees_a_query_without_an_index(mongo: Mongo, platform: Platform) -> None:
+    """House rule 6: a query by a field that no index has is found out."""
+
+    def by_note(mongo: Mongo) -> Awaitable[Any]:
+        return mongo.collection("records").of_all_partners.find_one({"note": "x"})
+
+    assert await plans_of(mongo, platform, by_note) == ["COLLSCAN"]
