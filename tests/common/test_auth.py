@@ -38,8 +38,8 @@ def _now(seconds: int) -> datetime:
         {"iss": "https://evil.example"},
         {"aud": "another"},
         {"exp": _now(-31)},
-        {"iat": _now(60)},
-        {"nbf": _now(60)},
+        {"iat": _now(3600)},
+        {"nbf": _now(3600)},
         {"exp": None},
         {"sub": None},
         {"partner_id": None},
@@ -49,6 +49,8 @@ def _now(seconds: int) -> datetime:
         {"permissions": "outbox:read"},
         {"iss": None},
         {"aud": None},
+        {"iat": None},
+        {"exp": "soon"},
     ],
 )
 def test_a_token_with_wrong_claims_is_refused(check: TokenCheck, claims: dict[str, Any]) -> None:
@@ -67,20 +69,39 @@ def _signed(key: Any, algorithm: str, **headers: str) -> str:
     return jwt.encode(claims, key, algorithm, headers={"kid": TOKENS.kid, "typ": "at+jwt"} | headers)
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        _signed(Ed25519PrivateKey.generate(), "EdDSA"),
-        _signed(TOKENS.private_key, "EdDSA", kid="another"),
-        _signed(TOKENS.private_key, "EdDSA", typ="JWT"),
-        _signed(base64.urlsafe_b64encode(TOKENS.private_key.public_key().public_bytes_raw()).decode(), "HS256"),
-        _signed(None, "none"),
-        "",
-        "a.b.c",
-        "ey" * 10_000,
-    ],
-    ids=["another key", "unknown kid", "another type", "public key as secret", "unsigned", "empty", "junk", "long"],
-)
+def _with_own_key_inside() -> str:
+    """Signed with the forger's key, which its header offers to check it with (RFC 7515, 4.1.3)."""
+    own = Ed25519PrivateKey.generate()
+    x = base64.urlsafe_b64encode(own.public_key().public_bytes_raw()).decode().rstrip("=")
+    claims = jwt.decode(TOKENS.sign("prt_1"), options={"verify_signature": False})
+    headers: dict[str, Any] = {"kid": TOKENS.kid, "typ": "at+jwt", "jwk": {"kty": "OKP", "crv": "Ed25519", "x": x}}
+    return jwt.encode(claims, own, "EdDSA", headers=headers)
+
+
+def _with_other_claims() -> str:
+    """The claims of one good token under the signature of another."""
+    header, _, signature = TOKENS.sign("prt_1").split(".")
+    return ".".join((header, TOKENS.sign("prt_2").split(".")[1], signature))
+
+
+FORGED = {
+    "another key": _signed(Ed25519PrivateKey.generate(), "EdDSA"),
+    "unknown kid": _signed(TOKENS.private_key, "EdDSA", kid="another"),
+    "another type": _signed(TOKENS.private_key, "EdDSA", typ="JWT"),
+    "public key as secret": _signed(
+        base64.urlsafe_b64encode(TOKENS.private_key.public_key().public_bytes_raw()).decode(), "HS256"
+    ),
+    "unsigned": _signed(None, "none"),
+    "signature cut off": TOKENS.sign("prt_1").rpartition(".")[0] + ".",
+    "claims exchanged": _with_other_claims(),
+    "own key inside": _with_own_key_inside(),
+    "empty": "",
+    "junk": "a.b.c",
+    "long": "ey" * 10_000,
+}
+
+
+@pytest.mark.parametrize("token", FORGED.values(), ids=FORGED)
 def test_a_forged_token_is_refused(check: TokenCheck, token: str) -> None:
     with pytest.raises(NotSignedIn):
         check.caller(token)

@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import Poison
-from common.events import OrderCreated, encode
+from common.events import MessageRequested, OrderCreated, encode
 from common.events.envelope import decode
 
 GOOD = {"partner_id": "prt_1", "order_number": "A-1"}
+STRUCTURED = [("content-type", b"application/cloudevents+json; charset=utf-8")]
 BINARY = [("ce_specversion", b"1.0"), ("ce_id", b"e1"), ("ce_source", b"/s"), ("ce_type", b"order.created")]
 
 
@@ -29,7 +31,7 @@ class Record:
 
 def structured(**changes: Any) -> Record:
     document = {"specversion": "1.0", "id": "e1", "source": "/s", "type": "order.created", "data": GOOD} | changes
-    return Record(json.dumps(document).encode(), [("content-type", b"application/cloudevents+json; charset=utf-8")])
+    return Record(json.dumps(document).encode(), list(STRUCTURED))
 
 
 def test_what_is_written_is_read_back() -> None:
@@ -42,8 +44,10 @@ def test_what_is_written_is_read_back() -> None:
 
 
 def test_structured_mode_is_read_too() -> None:
-    """F2."""
-    assert decode(structured(), OrderCreated).data.order_number == "A-1"
+    """F2: with what a binary record has in headers in the value."""
+    got = decode(structured(time="2026-11-23T11:00:00+01:00", traceparent="00-1"), OrderCreated)
+    assert (got.id, got.source, got.trace, got.data.order_number) == ("e1", "/s", "00-1", "A-1")
+    assert got.time == datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
 def test_unknown_fields_are_left_alone() -> None:
@@ -66,9 +70,21 @@ def test_unknown_fields_are_left_alone() -> None:
         (Record(b"{}", [*BINARY[:3], ("ce_type", b"invoice.issued")]), "wrong_type"),
         (Record(b"{}", [*BINARY, ("ce_time", b"yesterday")]), "breaks_contract"),
         (Record(json.dumps(GOOD).encode(), [*BINARY, ("ce_time", b"yesterday")]), "bad_envelope"),
+        (Record(json.dumps(GOOD).encode(), [*BINARY, ("ce_time", b"0001-01-01T00:00:00+23:59")]), "bad_envelope"),
+        (Record(json.dumps(GOOD).encode(), [*BINARY, ("ce_id", b"x" * 201)]), "bad_envelope"),
+        (Record(json.dumps(GOOD).encode(), [*BINARY, ("ce_source", b"")]), "bad_envelope"),
         (Record(b"{}", [*BINARY, ("x", b"\xff\xfe")]), "bad_headers"),
+        (Record(b"[" * 200_000), "not_json"),
         (structured(data=5), "breaks_contract"),
-        (Record(b"5", [("content-type", b"application/cloudevents+json")]), "bad_envelope"),
+        (structured(id=None), "bad_envelope"),
+        (structured(id=7), "bad_envelope"),
+        (structured(specversion="0.3"), "bad_envelope"),
+        (structured(type="invoice.issued"), "wrong_type"),
+        (structured(time="yesterday"), "bad_envelope"),
+        (Record(b"{not json", STRUCTURED), "not_json"),
+        (Record(b"5", STRUCTURED), "bad_envelope"),
+        (Record(b"{}", STRUCTURED), "bad_envelope"),
+        (Record(b"[" * 200_000, STRUCTURED), "not_json"),
     ],
 )
 def test_every_bad_record_has_its_reason(record: Record, reason: str) -> None:
@@ -78,16 +94,36 @@ def test_every_bad_record_has_its_reason(record: Record, reason: str) -> None:
     assert refused.value.reason == reason
 
 
-@given(st.dictionaries(st.sampled_from(["partner_id", "order_number", "total", "placed_at"]), st.just("SECRET")))
-def test_a_refusal_never_quotes_the_contents(data: dict[str, str]) -> None:
+SECRETS = st.sampled_from(["anna.SECRET@x.example", "SECRET", ["SECRET"], {"SECRET": "SECRET"}, {"address": "SECRET"}])
+FIELDS = [*MessageRequested.model_fields, "surprise"]
+ATTRIBUTES = ["specversion", "id", "source", "type", "time", "traceparent", "data"]
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), SECRETS))
+def test_a_refusal_never_quotes_the_contents(changes: dict[str, Any]) -> None:
     """A record may hold an address; the reason goes into headers and logs."""
-    with pytest.raises(Poison) as refused:
-        decode(Record(json.dumps(data | {"lines": "SECRET"}).encode()), OrderCreated)
-    assert "SECRET" not in refused.value.detail
+    [example] = MessageRequested.EXAMPLES
+    headers = [*BINARY[:3], ("ce_type", b"message.requested")]
+    value = json.dumps(example | {"version": "SECRET", "event": "SECRET"} | changes).encode()
+    for record in (Record(value, headers), structured(type="message.requested", data=json.loads(value))):
+        with pytest.raises(Poison) as refused:
+            decode(record, MessageRequested)
+        assert "SECRET" not in str(refused.value)
 
 
-@given(st.binary(max_size=300))
-def test_any_bytes_are_understood_or_refused(value: bytes) -> None:
+@given(st.dictionaries(st.sampled_from(ATTRIBUTES), SECRETS, min_size=1))
+def test_a_refusal_never_quotes_the_envelope(changes: dict[str, Any]) -> None:
+    """A broken publisher may put anything anywhere."""
+    refusal = ""
+    try:
+        decode(structured(**changes), OrderCreated)
+    except Poison as refused:
+        refusal = str(refused)
+    assert "SECRET" not in refusal
+
+
+@given(st.binary(max_size=300), st.sampled_from([BINARY, STRUCTURED, []]))
+def test_any_bytes_are_understood_or_refused(value: bytes, headers: list[tuple[str, bytes]]) -> None:
     """F6: no byte sequence gets past as another kind of error."""
     with suppress(Poison):
-        decode(Record(value), OrderCreated)
+        decode(Record(value, headers), OrderCreated)

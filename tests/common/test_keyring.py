@@ -36,6 +36,18 @@ def test_the_newest_key_seals_and_every_key_opens() -> None:
         ring("k2").open(old, "o")
 
 
+def test_the_same_secret_never_looks_the_same() -> None:
+    """B11: nobody sees that two accounts share a password."""
+    assert ring("k1").seal("hunter2", "o") != ring("k1").seal("hunter2", "o")
+
+
+@pytest.mark.parametrize("length", [0, 3, 6, 20, -8])
+def test_what_is_not_whole_any_more_does_not_open(length: int) -> None:
+    """B11."""
+    with pytest.raises(SecretUnreadable):
+        ring("k1").open(ring("k1").seal("hunter2", "o")[:length], "o")
+
+
 @pytest.mark.parametrize("text", ["", "k1", "k1:short", "k1:bm90IHRoaXJ0eSB0d28=", ":MDEy"])
 def test_a_bad_keyring_is_refused_at_start(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011

@@ -100,4 +100,5 @@ async def test_the_check_above_sees_a_query_without_an_index(mongo: Mongo, platf
     def by_note(mongo: Mongo) -> Awaitable[Any]:
         return mongo.collection("records").of_all_partners.find_one({"note": "x"})
 
-    assert await plans_of(mongo, platform, by_note) == ["COLLSCAN"]
+    [plan] = await plans_of(mongo, platform, by_note)
+    assert "COLLSCAN" in plan

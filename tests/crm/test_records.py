@@ -75,6 +75,15 @@ async def test_of_two_who_change_the_same_version_one_is_told(crm: Service, auth
     assert second.json()["current_version"] == 2
 
 
+@pytest.mark.parametrize("etag", ["one", '"x"', '"99999999999999999999999"', "", '"-1"'])
+async def test_a_made_up_etag_is_refused(crm: Service, auth: dict[str, str], etag: str) -> None:
+    """C13: neither a change nor a mistake of ours."""
+    made = await add(crm, auth, ANNA)
+    answer = await crm.http.put(f"/records/{made['id']}", json=MILL, headers=auth | {"If-Match": etag})
+    assert answer.status_code in (412, 422)
+    assert (await crm.http.get(f"/records/{made['id']}", headers=auth)).json() == made
+
+
 async def test_a_deleted_record_is_gone(crm: Service, auth: dict[str, str]) -> None:
     """C13."""
     made = await add(crm, auth, ANNA)

@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     tools = commands.add_parser("tools", help="install what is missing")
     tools.add_argument("--python-only", action="store_true", help="only what the services and their tests run on")
-    tools.set_defaults(do=lambda chosen: install_python() if chosen.python_only else install_all() and None)
+    tools.set_defaults(do=_tools)
     up = commands.add_parser("up", help="start the stack and the services, until Ctrl-C")
     up.add_argument("--stack-only", action="store_true", help="without the services")
     up.set_defaults(do=_up)
@@ -54,6 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(do=_run)
     commands.add_parser("clean", help="forget all data").set_defaults(do=_clean)
     return parser
+
+
+def _tools(chosen: argparse.Namespace) -> None:
+    if chosen.python_only:
+        install_python()
+    else:
+        install_all()
 
 
 def _up(chosen: argparse.Namespace) -> None:

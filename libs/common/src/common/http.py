@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Request
@@ -87,8 +87,8 @@ def time_position(cursor: str | None) -> tuple[datetime, str] | None:
         return None
     at, found = decode_cursor(cursor, 2)
     try:
-        return datetime.fromisoformat(at), str(found)
-    except (TypeError, ValueError):
+        return datetime.fromisoformat(at).astimezone(UTC), str(found)
+    except (TypeError, ValueError, OverflowError):
         raise Invalid("`cursor` must be the `next` of an earlier page, unchanged.") from None
 
 
@@ -108,10 +108,10 @@ def version_of(if_match: str | None) -> int | None:
     """The version in an `If-Match` header; None when any will do. Raises Invalid."""
     if if_match is None or if_match.strip() == "*":
         return None
-    try:
-        return int(if_match.strip().removeprefix("W/").strip('"'))
-    except ValueError:
-        raise Invalid("`If-Match` must be the ETag of an earlier answer.") from None
+    version = if_match.strip().removeprefix("W/").strip('"')
+    if not version.isdecimal() or len(version) > 18:  # the database's integers have 19 digits
+        raise Invalid("`If-Match` must be the ETag of an earlier answer.")
+    return int(version)
 
 
 def answer_with_problems(app: FastAPI) -> None:

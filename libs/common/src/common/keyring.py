@@ -15,7 +15,7 @@ _NONCE = 12
 
 
 class SecretUnreadable(Exception):
-    """No key of the ring opens the value, or it was moved to another owner."""
+    """No key of the ring opens the value, it was moved to another owner, or it is not whole."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Keyring:
         key = self.keys.get(key_id)
         if key is None:
             raise SecretUnreadable(key_id)
-        raw = base64.urlsafe_b64decode(encoded)
         try:
+            raw = base64.urlsafe_b64decode(encoded)
             return key.decrypt(raw[:_NONCE], raw[_NONCE:], owner.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise SecretUnreadable(key_id) from None

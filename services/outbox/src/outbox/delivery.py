@@ -6,7 +6,6 @@ Three loops share the work, each started again by itself when a part of ours was
 
 import asyncio
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +30,6 @@ from outbox.storage import Store
 log = logger(__name__)
 
 LOOK_EVERY_SECONDS = 0.5
-ACCOUNTS_FRESH_SECONDS = 1.0
 MOST_IN_HAND = 2_000
 
 
@@ -66,8 +64,6 @@ class Delivery:
         self._results: list[tuple[str, Result]] = []
         self._finished = asyncio.Event()
         self._health: dict[str, Document] = {}
-        self._accounts: dict[str, Account] = {}
-        self._accounts_read = 0.0
 
     async def claims(self, stop: Stop) -> None:
         """Claim what is due and hand it to the lanes, until `stop`; then give back what was not begun."""
@@ -84,9 +80,10 @@ class Delivery:
         claim = await self._queue.claim(datetime.now(UTC), lease, self._rules.batch, full)
         if not claim.messages:
             return 0
-        await self._read_accounts({message["account_id"] for message in claim.messages})
+        # Read anew each time: whoever has just mended an account and presses "resend" must not meet the old one.
+        accounts = await self._store.accounts_by_id_of_all_partners({one["account_id"] for one in claim.messages})
         for message in claim.messages:
-            account = self._accounts.get(message["account_id"])
+            account = accounts.get(message["account_id"])
             if account is None:
                 await self._queue.give_back(claim.token, [message["_id"]], datetime.now(UTC))
                 await self._queue.hold(message["account_id"], "no_sender_account")
@@ -95,14 +92,6 @@ class Delivery:
             self._in_hand[claim.token, message["_id"]] = item
             self._lane(account).take(item)
         return len(claim.messages)
-
-    async def _read_accounts(self, ids: Iterable[str]) -> None:
-        now = time.monotonic()
-        if now - self._accounts_read > ACCOUNTS_FRESH_SECONDS:
-            self._accounts, self._accounts_read = {}, now
-        missing = [account_id for account_id in ids if account_id not in self._accounts]
-        if missing:
-            self._accounts |= await self._store.accounts_by_id_of_all_partners(missing)
 
     def _lane(self, account: Account) -> Lane:
         lane = self._lanes.get(account.id)

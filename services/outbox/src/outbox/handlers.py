@@ -7,6 +7,7 @@ from typing import Any
 
 from common.events import MessageRequested, Received
 from common.keyring import Keyring
+from common.logs import logger
 from common.mongo import Document
 from outbox.delivery import Delivery
 from outbox.domain import (
@@ -21,6 +22,8 @@ from outbox.domain import (
 )
 from outbox.queue import Queue
 from outbox.storage import Store
+
+log = logger(__name__)
 
 RELAY_AFTER = timedelta(seconds=5)
 RELAY_BATCH = 500
@@ -183,5 +186,7 @@ async def prune(outbox: Outbox) -> None:
     """Delete what finished more than seven days before, of partners who have just sent mail (B6), and of no others."""
     partners, outbox.delivery.sent_for = outbox.delivery.sent_for, set()
     for partner_id in partners:
-        while await outbox.store.prune(partner_id, datetime.now(UTC) - outbox.prune_after):
-            pass
+        count = 0
+        while batch := await outbox.store.prune(partner_id, datetime.now(UTC) - outbox.prune_after):
+            count += batch
+        log.info("pruned", partner_id=partner_id, count=count)

@@ -8,7 +8,7 @@ from outbox import handlers
 from outbox.handlers import Outbox
 
 
-def jobs(outbox: Outbox) -> list[Job]:
+def jobs(outbox: Outbox, prune_look_seconds: float) -> list[Job]:
     """Everything that runs beside requests and records."""
     return [
         Job("delivery", outbox.delivery.claims),
@@ -18,7 +18,7 @@ def jobs(outbox: Outbox) -> list[Job]:
         _every(1.0, "relay", lambda: handlers.relay(outbox)),
         _every(2.0, "account search", lambda: handlers.find_accounts(outbox)),
         _every(10.0, "queue metrics", lambda: _measure(outbox)),
-        _every(60.0, "pruning", lambda: handlers.prune(outbox)),
+        _every(prune_look_seconds, "pruning", lambda: handlers.prune(outbox)),
     ]
 
 

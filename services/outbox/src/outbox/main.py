@@ -35,6 +35,6 @@ def build(settings: Settings) -> FastAPI:
     outbox = Outbox(store, work, delivery, keyring, settings.ports, timedelta(days=settings.prune_after_days))
     return service_app(
         settings, title="Switchboard outbox", mongo=mongo, kafka=kafka, indexes=[*storage.INDEXES, *queue.INDEXES],
-        routers=[api.router], subscriptions=consumers.subscriptions(outbox, kafka), jobs=jobs(outbox),
-        provides=[outbox, settings],
+        routers=[api.router], subscriptions=consumers.subscriptions(outbox, kafka),
+        jobs=jobs(outbox, settings.prune_look_seconds), provides=[outbox, settings],
     )  # fmt: skip

@@ -21,6 +21,7 @@ class Settings(ServiceSettings):
     smtp_idle_seconds: float = Field(default=30.0, gt=0, description="an idle connection is closed after this")
     smtp_allowed_inner_hosts: str = Field(default="", description="inner addresses that accounts may name, with commas")
     smtp_ports: str = Field(default="25,465,587,2525", description="ports that accounts may name; * for any")
+    prune_look_seconds: float = Field(default=60.0, gt=0, description="how often partners who sent mail are looked at")
     prune_after_days: float = Field(default=7.0, gt=0, description="what finished before goes when new mail is sent")
 
     @property

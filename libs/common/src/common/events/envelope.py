@@ -155,7 +155,7 @@ def _headers(record: Record) -> dict[str, str]:
 def _structured(value: bytes) -> tuple[dict[str, str], bytes]:
     try:
         document = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Poison("not_json", "the value is not JSON") from None
     if not isinstance(document, dict) or "data" not in document:
         raise Poison("bad_envelope", "structured mode needs an object with `data`")
@@ -180,9 +180,9 @@ def _time(text: str | None) -> datetime:
         return datetime.now(UTC)
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise Poison("bad_envelope", "time must be RFC 3339") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _places(error: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -54,12 +54,13 @@ class FloodGate:
     A publisher that broke its contract must stop us, not have its whole topic drained into the dead letters.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
+        self._clock = clock
         self._times: deque[float] = deque()
 
     def count(self, letters: int) -> None:
-        now = time.monotonic()
+        now = self._clock()
         self._times.extend([now] * letters)
         while self._times and self._times[0] < now - 60:
             self._times.popleft()

@@ -1,0 +1,183 @@
+"""The box of sent messages as people use it (B1, B3, B5–B8)."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from common.auth import Permission
+from tests.support.eventually import eventually, unique
+from tests.support.mail import MailServer
+from tests.support.messages import box, message, request, sender_account, settled
+from tests.support.platform import Platform, Service
+
+
+async def waiting_box(outbox: Service, count: int = 3) -> tuple[str, list[str]]:
+    """A partner without account and so with `count` waiting messages; (partner, message ids)."""
+    partner = unique("prt")
+    wanted = [message(partner, f"ann{i}@x.example", order_number=f"O-{i}") for i in range(count)]
+    await request(outbox, *wanted)
+    await settled(outbox, partner, *["WAITING"] * count)
+    return partner, [one.message_id for one in wanted]
+
+
+async def test_every_filter_narrows_the_list(platform: Platform) -> None:
+    """B5."""
+    outbox = await platform.service("outbox")
+    partner, ids = await waiting_box(outbox)
+    now = datetime.now(UTC)
+    expected: list[tuple[dict[str, Any], int]] = [
+        ({}, 3),
+        ({"channel": "email"}, 3),
+        ({"channel": "sms"}, 0),
+        ({"status": "WAITING"}, 3),
+        ({"status": "SENT"}, 0),
+        ({"order_number": "O-1"}, 1),
+        ({"recipient": "ANN2@X.example"}, 1),
+        ({"recipient": "ann"}, 3),
+        ({"recipient": "x.example"}, 0),
+        ({"since": (now - timedelta(minutes=5)).isoformat()}, 3),
+        ({"since": (now + timedelta(minutes=5)).isoformat()}, 0),
+        ({"until": (now - timedelta(minutes=5)).isoformat()}, 0),
+        ({"status": "WAITING", "recipient": "ann1", "order_number": "O-1"}, 1),
+    ]
+    for query, count in expected:
+        assert len(await box(outbox, partner, **query)) == count, query
+    assert {one["id"] for one in await box(outbox, partner)} == set(ids)
+
+
+async def test_the_list_is_newest_first_and_paged_without_gaps(platform: Platform) -> None:
+    """B5."""
+    outbox = await platform.service("outbox")
+    partner, ids = await waiting_box(outbox, 7)
+    seen: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        query = {"limit": 3} | ({"cursor": cursor} if cursor else {})
+        page = (await outbox.http.get("/messages", params=query, headers=platform.tokens.headers(partner))).json()
+        seen += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert sorted(one["id"] for one in seen) == sorted(ids)
+    assert [one["requested_at"] for one in seen] == sorted((one["requested_at"] for one in seen), reverse=True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"status": "WAITING"},
+        {"order_number": "O-1"},
+        {"recipient.folded": {"$gte": "ann", "$lt": "ann\U0010ffff"}},
+        {"requested_at": {"$lt": datetime.now(UTC)}},
+    ],
+)
+async def test_no_list_scans_the_collection(platform: Platform, query: dict[str, Any]) -> None:
+    """B5: every filter is served by an index."""
+    outbox = await platform.service("outbox")
+    partner, _ = await waiting_box(outbox)
+    find = {"find": "messages", "filter": {"partner_id": partner, **query}, "sort": {"requested_at": -1, "_id": -1}}
+    plan = await outbox.database.command("explain", find)
+    assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
+
+
+async def test_a_message_is_deleted_unless_it_is_being_sent(platform: Platform) -> None:
+    """B3."""
+    outbox = await platform.service("outbox")
+    partner, [first, second] = await waiting_box(outbox, 2)
+    headers = platform.tokens.headers(partner)
+    assert (await outbox.http.delete(f"/messages/{first}", headers=headers)).status_code == 204
+    in_flight = {"status": "SENDING", "claim": {"token": "t", "until": datetime.now(UTC) + timedelta(minutes=5)}}
+    await outbox.database["messages"].update_one({"_id": second}, {"$set": in_flight})
+    refused = await outbox.http.delete(f"/messages/{second}", headers=headers)
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "still-sending")
+    resend = await outbox.http.post(f"/messages/{second}/resend", headers=headers)
+    assert resend.status_code in (404, 409)
+    assert [one["id"] for one in await box(outbox, partner)] == [second]
+
+
+async def test_what_a_dead_worker_had_in_hand_is_taken_back(platform: Platform, mail: MailServer) -> None:
+    """F6: nothing stays in sending, and the truth that nobody knows is marked."""
+    outbox = await platform.service("outbox")
+    partner, [stuck] = await waiting_box(outbox, 1)
+    claim = {"token": "of a dead one", "until": datetime.now(UTC) - timedelta(seconds=1)}
+    change = {"$set": {"status": "SENDING", "claim": claim}, "$push": {"attempts": {"at": datetime.now(UTC)}}}
+    await outbox.database["messages"].update_one({"_id": stuck}, change)
+
+    async def is_back() -> bool:
+        [row] = await box(outbox, partner)
+        return row["status"] == "WAITING" and row["possible_duplicate"]
+
+    await eventually(is_back)
+    await sender_account(outbox, mail, partner=partner)
+    [row] = await settled(outbox, partner, "SENT")
+    assert row["attempts"] == 2
+
+
+async def test_the_log_of_an_order(platform: Platform) -> None:
+    """B8: order numbers may have slashes."""
+    outbox, partner = await platform.service("outbox"), unique("prt")
+    await request(outbox, message(partner, "a@x.example", order_number="PL/2026/7"), message(partner, "b@x.example"))
+    await settled(outbox, partner, "WAITING", "WAITING")
+    answer = await outbox.http.get("/orders/PL/2026/7/messages", headers=platform.tokens.headers(partner))
+    assert [one["recipient"]["address"] for one in answer.json()] == ["a@x.example"]
+
+
+async def test_reading_resending_and_deleting_are_three_permissions(platform: Platform) -> None:
+    """B7."""
+    outbox = await platform.service("outbox")
+    partner, [message_id] = await waiting_box(outbox, 1)
+    calls = {
+        Permission.OUTBOX_READ: ("GET", "/messages"),
+        Permission.OUTBOX_RESEND: ("POST", f"/messages/{message_id}/resend"),
+        Permission.OUTBOX_DELETE: ("DELETE", f"/messages/{message_id}"),
+        Permission.ACCOUNTS_WRITE: ("DELETE", "/accounts/acc_x"),
+    }
+    for permission, (method, url) in calls.items():
+        others = [one for one in Permission if one != permission]
+        refused = await outbox.http.request(method, url, headers=platform.tokens.headers(partner, *others))
+        assert (refused.status_code, refused.json()["permission"]) == (403, permission.value)
+        assert (await outbox.http.request(method, url)).status_code == 401
+
+
+async def test_another_partners_message_and_account_do_not_exist(platform: Platform, mail: MailServer) -> None:
+    outbox = await platform.service("outbox")
+    theirs, [message_id] = await waiting_box(outbox, 1)
+    _, account = await sender_account(outbox, mail, partner=theirs)
+    mine = platform.tokens.headers(unique("prt"))
+    calls = [
+        ("GET", "/messages/{}", message_id),
+        ("DELETE", "/messages/{}", message_id),
+        ("POST", "/messages/{}/resend", message_id),
+        ("POST", "/accounts/{}/test", account),
+        ("DELETE", "/accounts/{}", account),
+    ]
+    for method, url, known in calls:
+        foreign = await outbox.http.request(method, url.format(known), headers=mine)
+        unknown = await outbox.http.request(method, url.format("msg_unknown"), headers=mine)
+        assert foreign.status_code == unknown.status_code == 404
+        assert foreign.content == unknown.content
+    assert (await outbox.http.get("/accounts", headers=mine)).json() == []
+
+
+async def test_what_is_old_goes_only_when_new_mail_is_sent(platform: Platform, mail: MailServer) -> None:
+    """B6: not by a clock; and never what waits."""
+    outbox = await platform.service("outbox", instance="pruning", PRUNE_LOOK_SECONDS="0.1")
+    old = datetime.now(UTC) - timedelta(days=8)
+    silent, active = unique("prt"), unique("prt")
+    for partner in (silent, active):
+        await sender_account(outbox, mail, partner=partner)
+        await request(outbox, message(partner, "a@x.example"), message(partner, "b@x.example"))
+        await settled(outbox, partner, "SENT", "SENT")
+    # The sendings above are over; from here on only the active partner sends.
+    await eventually(lambda: "pruned" in outbox.log_text())
+    await outbox.database["messages"].update_many({}, {"$set": {"executed_at": old}})
+    fresh = message(active, "new@x.example")
+    await request(outbox, fresh)
+
+    async def pruned() -> bool:
+        return [one["id"] for one in await box(outbox, active)] == [fresh.message_id]
+
+    await eventually(pruned)
+    assert len(await box(outbox, silent)) == 2
