@@ -3,11 +3,15 @@
 import asyncio
 import os
 import shutil
+import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -49,12 +53,21 @@ def smtp_sink() -> Generator[int]:
     port = free_port()
     library = Path(found).resolve().parent.parent / "lib" / "postfix"
     environment = {**os.environ, "LD_LIBRARY_PATH": str(library)}
-    sink = subprocess.Popen([found, "-u", "root", f"127.0.0.1:{port}", "1000"], env=environment)
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []
+    sink = subprocess.Popen([found, *user, f"127.0.0.1:{port}", "1000"], env=environment)
     try:
+        while not _listens(port):
+            if sink.poll() is not None:
+                raise SystemExit(f"{found} does not run here; set SMTP_SINK to one that does")
         yield port
     finally:
         sink.terminate()
         sink.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Progress:
@@ -62,29 +75,79 @@ class Progress:
 
     def __init__(self, at: Platform, topic: str) -> None:
         self._topic = at.prefix + topic
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=at.kafka_bootstrap, group_id=None)
+        self._consumer = AIOKafkaConsumer(self._topic, bootstrap_servers=at.kafka_bootstrap, group_id=None)
 
     async def count(self) -> int:
         partitions = self._consumer.partitions_for_topic(self._topic) or set()
         ends = await self._consumer.end_offsets([TopicPartition(self._topic, one) for one in partitions])
         return sum(ends.values())
 
-    async def rate(self, total: int, begin: Callable[[], Awaitable[None]], timeout: float = 300) -> float:
+    async def rate(self, total: int, begin: Callable[[], Awaitable[None]], seconds: float = 300) -> float:
         """Records per second between the first and the last of `total` that appear after `begin()`."""
         await self._consumer.start()
-        await self._consumer.topics()
         before = await self.count()
         await begin()
-        end = time.monotonic() + timeout
+        end = time.monotonic() + seconds
         first: tuple[float, int] | None = None
         while (seen := await self.count() - before) < total:
             if seen and first is None:
                 first = (time.perf_counter(), seen)
             if time.monotonic() > end:
-                raise TimeoutError(f"{seen} of {total} records after {timeout} s")
+                raise TimeoutError(f"{seen} of {total} records after {seconds} s")
             await asyncio.sleep(POLL_SECONDS)
         last = time.perf_counter()
         await self._consumer.stop()
         if first is None:
             raise TimeoutError("everything came between two looks: measure more records")
         return (total - first[1]) / (last - first[0])
+
+
+class TimingSink:
+    """When each order's mail was accepted, by the number in its subject."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.arrived: dict[int, float] = {}
+
+
+@contextmanager
+def timing_sink() -> Generator[TimingSink]:
+    """An SMTP server in a process of its own that notes the time of each final dot."""
+    sink = TimingSink()
+    process = subprocess.Popen([sys.executable, "-m", "bench.bare.sink"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    sink.port = int(process.stdout.readline())
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            number, at = line.split()
+            sink.arrived.setdefault(int(number), float(at))
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        yield sink
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def collector() -> Generator[str]:
+    """The address of something that takes spans and forgets them."""
+
+    class Forget(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's name
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Forget)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()

@@ -2,41 +2,36 @@
 
 `schemas/` has a JSON Schema per topic, `asyncapi.json` the topics with who sends and who reads, `openapi/` the HTTP
 interfaces. All of it is made from the code; a test fails when the committed files are stale (`make contracts`).
+
+With `--release`, the schemas are kept in `released/` too: what tests hold every later change against.
 """
 
+import argparse
 import base64
 import importlib
 import json
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from pydantic import SecretStr
 
+from common.events import SigningKeyChanged
 from common.events.envelope import Event
 from common.events.registry import TOPICS, Topic, dead_letter_topic
 
 HERE = Path(__file__).parent
 SERVICES = ("identity", "contacts", "notifications", "outbox", "crm")
 VERSION = "v1"
-HEADERS: dict[str, Any] = {
-    "type": "object",
-    "required": ["ce_specversion", "ce_id", "ce_source", "ce_type"],
-    "properties": {
-        "content-type": {"type": "string", "const": "application/json"},
-        "ce_specversion": {"type": "string", "const": "1.0"},
-        "ce_id": {"type": "string", "maxLength": 200, "description": "With ce_source: the identity of the event."},
-        "ce_source": {"type": "string", "maxLength": 200},
-        "ce_type": {"type": "string"},
-        "ce_time": {"type": "string", "format": "date-time", "description": "When it happened; default: when read."},
-        "traceparent": {"type": "string", "description": "W3C trace context; the trace goes on to the delivery."},
-    },
-}
+BINDING_VERSION = "0.5.0"
+SCHEMAS_URI = "https://switchboard.dev/contracts/schemas/"
 
 
 def schema_of(model: type[Event]) -> dict[str, Any]:
     """The JSON Schema of a topic's values. Unknown fields are allowed: a publisher may add some."""
     schema = model.model_json_schema(mode="validation")
-    identity = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"{model.TOPIC}.{VERSION}.json"}
+    uri = f"{SCHEMAS_URI}{model.TOPIC}.{VERSION}.json"
+    identity = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": uri}
     return identity | schema | {"additionalProperties": True, "examples": model.EXAMPLES}
 
 
@@ -58,46 +53,93 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
-    policy = {"cleanup.policy": ["compact"]} if topic.compacted else {"retention.ms": topic.retention_ms}
+    policy = {"cleanup.policy": ["delete"], "retention.ms": topic.retention_ms}
+    if topic.compacted:
+        policy = {"cleanup.policy": ["compact"]}
+    kafka = {"topic": topic.name, "partitions": topic.partitions, "topicConfiguration": policy}
     return {
         "address": topic.name,
         "description": (topic.model.__doc__ or "").strip(),
         "messages": {topic.name: {"$ref": f"#/components/messages/{topic.name}"}},
-        "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions, "topicConfiguration": policy}},
+        "bindings": {"kafka": kafka | {"bindingVersion": BINDING_VERSION}},
     }
 
 
 def _operations(topic: Topic) -> dict[str, Any]:
     channel = {"$ref": f"#/channels/{topic.name}"}
-    send = {f"{topic.publisher}.send.{topic.name}": {"action": "send", "channel": channel}}
-    return send | {
-        f"{reader}.receive.{topic.name}": {
+    found: dict[str, Any] = {f"{topic.publisher}.send.{topic.name}": {"action": "send", "channel": channel}}
+    for reader in topic.readers:
+        found[f"{reader}.receive.{topic.name}"] = {
             "action": "receive",
             "channel": channel,
             "description": f"What cannot be processed goes to {dead_letter_topic(topic.name, reader)}.",
-            "bindings": {"kafka": {"groupId": {"type": "string", "const": f"{reader}.{topic.name}"}}},
+            "bindings": {
+                "kafka": {
+                    "groupId": {"type": "string", "const": f"{reader}.{topic.name}"},
+                    "bindingVersion": BINDING_VERSION,
+                }
+            },
         }
-        for reader in topic.readers
-    }
+    return found | {f"{reader}.receive.{topic.name}": _whole(channel) for reader in _readers_without_group(topic)}
+
+
+def _readers_without_group(topic: Topic) -> tuple[str, ...]:
+    """Whoever checks tokens reads the signing keys: every service, in every process."""
+    return SERVICES if topic.model is SigningKeyChanged else ()
+
+
+def _whole(channel: dict[str, str]) -> dict[str, Any]:
+    return {"action": "receive", "channel": channel, "description": "Every process reads it whole, without a group."}
 
 
 def _message(topic: Topic) -> dict[str, Any]:
+    keys = [topic.model.model_validate_json(json.dumps(example)).key() for example in topic.model.EXAMPLES]
+    key = {"type": "string", "description": "Records with the same key keep their order.", "examples": keys}
+    headers = {"ce_specversion": "1.0", "ce_id": "e-1", "ce_source": f"/{topic.publisher}", "ce_type": topic.name}
     return {
         "name": topic.name,
         "title": (topic.model.__doc__ or "").strip().partition("\n")[0],
-        "headers": HEADERS,
+        "contentType": "application/json",
+        "headers": _headers(topic),
         "payload": {"$ref": f"schemas/{topic.name}.{VERSION}.json"},
-        "examples": [{"payload": example} for example in topic.model.EXAMPLES],
-        "bindings": {"kafka": {"key": {"type": "string"}}},
+        "examples": [{"headers": headers, "payload": example} for example in topic.model.EXAMPLES],
+        "bindings": {"kafka": {"key": key, "bindingVersion": BINDING_VERSION}},
+    }
+
+
+def _headers(topic: Topic) -> dict[str, Any]:
+    """CloudEvents' attributes in binary mode."""
+    identity = {"type": "string", "minLength": 1, "maxLength": 200}
+    return {
+        "type": "object",
+        "required": ["ce_specversion", "ce_id", "ce_source", "ce_type"],
+        "properties": {
+            "content-type": {"type": "string", "const": "application/json"},
+            "ce_specversion": {"type": "string", "const": "1.0"},
+            "ce_id": identity | {"description": "With ce_source: the identity of the event; repeat it in a retry."},
+            "ce_source": identity | {"description": "Which system, or which part of it, publishes."},
+            "ce_type": {"type": "string", "const": topic.name},
+            "ce_time": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When it happened; default: when read.",
+            },
+            "traceparent": {"type": "string", "description": "W3C trace context; the trace goes on to the delivery."},
+        },
     }
 
 
 def openapi(service: str) -> dict[str, Any]:
-    """The OpenAPI document of a service, made without connecting to anything."""
+    """The OpenAPI document of a service."""
+    return app_of(service).openapi()
+
+
+def app_of(service: str) -> FastAPI:
+    """The app of a service, wired as its process does it; nothing is connected to."""
     settings = importlib.import_module(f"{service}.settings").Settings
     keyring = SecretStr(f"k1:{base64.b64encode(bytes(32)).decode()}")
     keyrings = {f"{service}_keyring": keyring} if f"{service}_keyring" in settings.model_fields else {}
-    return importlib.import_module(f"{service}.main").build(settings(**keyrings)).openapi()
+    return importlib.import_module(f"{service}.main").build(settings(**keyrings))
 
 
 def documents() -> dict[str, dict[str, Any]]:
@@ -112,12 +154,20 @@ def text_of(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def main() -> None:
+def main(release: bool) -> None:
     for name, document in documents().items():
-        file = HERE / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text_of(document))
+        _write(name, document)
+        if release and name.startswith("schemas/"):
+            _write(name.replace("schemas/", "released/"), document)
+
+
+def _write(name: str, document: dict[str, Any]) -> None:
+    file = HERE / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text_of(document))
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description="Write AsyncAPI, JSON Schemas and OpenAPI.")
+    parser.add_argument("--release", action="store_true", help="keep the schemas as the released ones, too")
+    main(parser.parse_args().release)

@@ -10,13 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from aiokafka.errors import KafkaError
 from opentelemetry.trace import SpanKind
+from pymongo.errors import PyMongoError
 
 from common import metrics
 from common.jobs import Stop
 from common.kafka.connection import Kafka
 from common.keyring import Keyring, SecretUnreadable
-from common.logs import logger
+from common.logs import error_code, logger
 from common.mongo import Document
 from common.telemetry import continue_trace, is_sampled, traceparent_of
 from outbox.domain import FINAL, Account, Answer, Outcome, Status, has_expired, next_delay
@@ -63,6 +65,7 @@ class Delivery:
         self._in_hand: dict[tuple[str, str], Item] = {}
         self._results: list[tuple[str, Result]] = []
         self._finished = asyncio.Event()
+        self._announcing: asyncio.Task[None] | None = None
         self._health: dict[str, Document] = {}
 
     async def claims(self, stop: Stop) -> None:
@@ -86,9 +89,9 @@ class Delivery:
             account = accounts.get(message["account_id"])
             if account is None:
                 await self._queue.give_back(claim.token, [message["_id"]], datetime.now(UTC))
-                await self._queue.hold(message["account_id"], "no_sender_account")
+                await self._queue.hold(message["partner_id"], message["account_id"], "no_sender_account")
                 continue
-            item = Item(claim.token, message, until)
+            item = Item(claim.token, message, claim.at, until)
             self._in_hand[claim.token, message["_id"]] = item
             self._lane(account).take(item)
         return len(claim.messages)
@@ -146,14 +149,17 @@ class Delivery:
         now = datetime.now(UTC)
         metrics.ATTEMPTS.labels(item.message["channel"], answer.outcome.value).inc()
         self._note_health(account, answer, reached, now)
-        self._results.append((item.token, self._result(account, item.message, answer, now)))
+        self._results.append((item.token, self._result(account, item, answer, now)))
         self._finished.set()
+        if self._lanes[account.id].wants_more:
+            self.wake.set()
 
-    def _result(self, account: Account, message: Document, answer: Answer, now: datetime) -> Result:
+    def _result(self, account: Account, item: Item, answer: Answer, now: datetime) -> Result:
+        message = item.message
         number = len(message["attempts"])
-        attempt = {"ended_at": now, "outcome": answer.outcome.value, "reply": answer.reply}
+        attempt = {"at": item.claimed_at, "ended_at": now, "outcome": answer.outcome.value, "reply": answer.reply}
         attempt |= {"code": answer.code, "enhanced": answer.enhanced}
-        change: Document = {f"attempts.{number}.{name}": value for name, value in attempt.items()}
+        change: Document = {f"attempts.{number}": attempt}
         change["error"] = None if answer.outcome is Outcome.SENT else answer.reply
         if answer.outcome is Outcome.UNKNOWN:
             change["possible_duplicate"] = True
@@ -182,6 +188,8 @@ class Delivery:
                 await self._until_something_finished(LOOK_EVERY_SECONDS)
             else:
                 await stop.wait_or(self._finished, LOOK_EVERY_SECONDS)
+        if self._announcing is not None:
+            await self._announcing
         for lane in self._lanes.values():
             lane.close()
 
@@ -197,8 +205,17 @@ class Delivery:
             log.warning("claims_lost", batch=len(batch))
             return
         facts = [(result.message, result.fact) for _, result in batch if result.fact is not None]
-        await self.announce(facts)
+        if self._announcing is not None:
+            await self._announcing
+        self._announcing = asyncio.create_task(self._announce_now(facts))
         self.sent_for |= {message["partner_id"] for message, fact in facts if fact["reason"] == Outcome.SENT.value}
+
+    async def _announce_now(self, facts: list[tuple[Document, Document]]) -> None:
+        """Announce while the next results are written; what fails here the relay announces later."""
+        try:
+            await self.announce(facts)
+        except (KafkaError, PyMongoError) as error:
+            log.warning("announce_later", facts=len(facts), error=error_code(error))
 
     async def announce(self, facts: list[tuple[Document, Document]]) -> None:
         """Publish facts that are in the database, then forget them there."""

@@ -144,7 +144,7 @@ async def remove_account(outbox: Outbox, partner_id: str, account_id: str) -> No
     """Delete a sender account; its waiting messages wait for another. Raises AccountUnknown."""
     if not await outbox.store.remove_account(partner_id, account_id):
         raise AccountUnknown("There is no such sender account.")
-    await outbox.queue.hold(account_id, NO_ACCOUNT)
+    await outbox.queue.hold(partner_id, account_id, NO_ACCOUNT)
 
 
 async def try_account(outbox: Outbox, partner_id: str, account_id: str) -> Answer:

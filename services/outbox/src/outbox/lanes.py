@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from common.mongo import Document
 from outbox.domain import Account, Answer
@@ -18,6 +19,7 @@ class Item:
 
     token: str
     message: Document
+    claimed_at: datetime
     until: float
 
 
@@ -43,6 +45,11 @@ class Lane:
     @property
     def is_full(self) -> bool:
         return self.in_hand >= self.account.max_connections * PER_CONNECTION
+
+    @property
+    def wants_more(self) -> bool:
+        """True once, on the way down: half of what it may have in hand is done."""
+        return self.in_hand == self.account.max_connections * PER_CONNECTION // 2
 
     @property
     def is_idle(self) -> bool:

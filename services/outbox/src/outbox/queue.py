@@ -21,7 +21,7 @@ RETRY_RANK = 10
 INDEXES = [
     Index("messages", (("rank", 1), ("due_at", 1)), where=(("status", Status.WAITING.value),)),
     Index("messages", (("claim.until", 1),), where=(("status", Status.SENDING.value),)),
-    Index("messages", (("account_id", 1), ("status", 1))),
+    Index("messages", (("partner_id", 1), ("waiting_reason", 1)), where=(("waiting_reason", {"$exists": True}),)),
     Index("messages", (("facts.at", 1),), where=(("facts.at", {"$exists": True}),)),
 ]
 
@@ -32,6 +32,7 @@ class Claim:
 
     token: str
     messages: list[Document]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Queue:
         found = await self._messages.find(query, sort=[("rank", 1), ("due_at", 1)], limit=limit).to_list()
         token = uuid4().hex
         if not found:
-            return Claim(token, [])
+            return Claim(token, [], now)
         written = await self._messages.update_many(
             {"_id": {"$in": [one["_id"] for one in found]}, **due},
             {
@@ -75,7 +76,7 @@ class Queue:
             ours = await self._messages.find({"_id": {"$in": [one["_id"] for one in found]}}).to_list()
             still = {one["_id"] for one in ours if one.get("claim", {}).get("token") == token}
             found = [one for one in found if one["_id"] in still]
-        return Claim(token, found)
+        return Claim(token, found, now)
 
     async def renew(self, token: str, ids: Sequence[str], until: datetime) -> None:
         """Keep the claim of what is still in hand."""
@@ -127,21 +128,22 @@ class Queue:
     async def release(self, partner_id: str, account_id: str, now: datetime) -> int:
         """Let messages that waited for an account go through this one; returns how many."""
         released = await self._messages.update_many(
-            {"account_id": None, "status": Status.WAITING, "partner_id": partner_id},
+            {"partner_id": partner_id, "waiting_reason": {"$exists": True}, "status": Status.WAITING},
             {"$set": {"account_id": account_id, "due_at": now}, "$unset": {"waiting_reason": ""}},
         )
         return released.modified_count
 
-    async def hold(self, account_id: str, reason: str) -> None:
+    async def hold(self, partner_id: str, account_id: str, reason: str) -> None:
         """Let the waiting messages of an account that is gone wait for another."""
         await self._messages.update_many(
-            {"account_id": account_id, "status": Status.WAITING},
+            {"partner_id": partner_id, "status": Status.WAITING, "account_id": account_id},
             {"$set": {"account_id": None, "due_at": None, "waiting_reason": reason}},
         )
 
     async def partners_without_account(self, limit: int) -> list[str]:
         """Some partners whose messages wait for an account."""
-        found = self._messages.find({"account_id": None, "status": Status.WAITING}, {"partner_id": 1}, limit=limit)
+        held = {"waiting_reason": {"$exists": True}, "status": Status.WAITING}
+        found = self._messages.find(held, {"partner_id": 1}, limit=limit)
         return list({document["partner_id"] async for document in found})
 
     async def by_status_and_account(self) -> list[tuple[str, str, int]]:

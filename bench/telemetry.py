@@ -1,0 +1,29 @@
+"""What telemetry costs: the same two rates with traces exported, every tenth event sampled, over those without."""
+
+from collections.abc import Sequence
+
+from bench import notifications, outbox
+from bench.runner import Row
+from bench.setting import collector, platform, smtp_sink
+
+GOAL = 0.9
+
+
+async def bench() -> Sequence[Row]:
+    """The rows: throughput with telemetry over throughput without."""
+    async with platform() as at:
+        with smtp_sink() as smtp, collector() as endpoint:
+            traced = {
+                "OTEL_TRACES_EXPORTER": "otlp",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+                "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+                "OTEL_TRACES_SAMPLER_ARG": "0.1",
+            }
+            plain = await notifications.service_rate(at)
+            with_traces = await notifications.service_rate(at, **traced)
+            plain_mail = await outbox.service_rate(at, smtp)
+            mail_with_traces = await outbox.service_rate(at, smtp, **traced)
+    return [
+        Row("telemetry: notifications with traces over without", with_traces, "events/s", plain, GOAL),
+        Row("telemetry: outbox with traces over without", mail_with_traces, "mails/s", plain_mail, GOAL),
+    ]

@@ -1,0 +1,128 @@
+"""No request reaches a query for all partners, but for a few that are named here with their reason (F1).
+
+The sources are followed by name from every function of an `api.py` through whatever it calls in its service: too far at
+times (two functions of one name are one), never too short.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.test_contracts import GENERATOR
+
+ROOT = Path(__file__).parents[2]
+ALL = "of_all_partners"
+
+REQUESTS_MAY_REACH = {
+    "identity": {
+        "user_by_email_of_all_partners": "whoever signs in has no partner yet; an address is taken everywhere at once",
+        "partners_of_all": "staff",
+        "partner_of_request": "staff: the partner that an idempotency key made",
+    },
+    "contacts": {},
+    "notifications": {
+        "directory_of_all_partners": "asked for the caller's own partner; events ask for many at once",
+    },
+    "outbox": {
+        "release": "its filter has the partner",
+        "hold": "by the account's id, after the caller's own account was removed",
+        "write": "not reached: a mail server's connection has a function of this name too",
+        "announced": "not reached: by the same confusion",
+    },
+    "crm": {},
+}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def reached_from_routes(sources: Path) -> dict[str, str]:
+    """Functions of a service that query all partners and are reached from a route: name → one way there."""
+    trees = {path: ast.parse(path.read_text()) for path in sorted(sources.rglob("*.py"))}
+    functions: dict[str, list[Function]] = {}
+    unsafe: set[Function] = set()
+    for tree in trees.values():
+        for function in _functions(tree):
+            functions.setdefault(function.name, []).append(function)
+        unsafe |= set(_for_all_partners(tree))
+    ways = [
+        (function, function.name)
+        for path, tree in trees.items()
+        if path.name == "api.py"
+        for function in _functions(tree)
+    ]
+    seen, found = {function for function, _ in ways}, dict[str, str]()
+    while ways:
+        function, way = ways.pop()
+        if function in unsafe:
+            found[function.name] = way
+        for called in (one for name in _names(function) for one in functions.get(name, []) if one not in seen):
+            seen.add(called)
+            ways.append((called, f"{way} > {called.name}"))
+    return found
+
+
+def _functions(tree: ast.AST) -> Iterator[Function]:
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def _names(node: ast.AST) -> set[str]:
+    """Every name that is used below `node`: what is called, handed on, or asked of an object."""
+    found = {one.attr for one in ast.walk(node) if isinstance(one, ast.Attribute)}
+    return found | {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+def _for_all_partners(tree: ast.AST) -> Iterator[Function]:
+    """Functions that name the collection of all partners, or an attribute that their class made of it."""
+    yield from (function for function in _functions(tree) if ALL in _names(function) and function.name != "__init__")
+    for kept in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+        made = {
+            target.attr
+            for node in ast.walk(kept)
+            if isinstance(node, ast.Assign) and ALL in _names(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Attribute)
+        }
+        yield from (
+            function for function in _functions(kept) if made & _names(function) and function.name != "__init__"
+        )
+
+
+@pytest.mark.parametrize("service", GENERATOR.SERVICES)
+def test_a_request_sees_one_partner(service: str) -> None:
+    """F1: use `.of(caller.partner_id)`; what must see more is named above."""
+    found = reached_from_routes(ROOT / "services" / service / "src" / service)
+    allowed = REQUESTS_MAY_REACH[service]
+    assert {name: way for name, way in found.items() if name not in allowed} == {}
+    assert set(allowed) <= set(found), "this exception is not needed any more"
+
+
+@pytest.mark.parametrize("service", GENERATOR.SERVICES)
+def test_only_ways_out_and_wiring_name_the_collection_of_all_partners(service: str) -> None:
+    """F1: neither a route nor a use case chooses a collection."""
+    sources = ROOT / "services" / service / "src" / service
+    naming = {path.name for path in sources.rglob("*.py") if ALL in _attributes(ast.parse(path.read_text()))}
+    assert naming <= {"storage.py", "queue.py", "consumers.py", "jobs.py", "main.py"}
+
+
+def _attributes(tree: ast.AST) -> set[str]:
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def test_the_check_above_follows_a_route_to_its_query(tmp_path: Path) -> None:
+    """F1: over a handler, and through an attribute that hides the collection."""
+    (tmp_path / "api.py").write_text("async def route(): await handlers.use_case()")
+    (tmp_path / "handlers.py").write_text("async def use_case(): await store.everything(); await queue.claim()")
+    (tmp_path / "storage.py").write_text(
+        "class Store:\n"
+        "    async def everything(self): await self.things.of_all_partners.find({})\n"
+        "    async def unused(self): await self.things.of_all_partners.find({})\n"
+        "class Queue:\n"
+        "    def __init__(self, mongo): self._things = mongo.collection('things').of_all_partners\n"
+        "    async def claim(self): await self._things.find({})\n"
+    )
+    assert reached_from_routes(tmp_path) == {
+        "everything": "route > use_case > everything",
+        "claim": "route > use_case > claim",
+    }
