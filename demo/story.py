@@ -20,7 +20,7 @@ from demo.waterfall import spans_of, waterfall
 PASSWORD_LENGTH = 18
 STATUS_STYLE = {"SENT": "green", "ERROR": "red", "WAITING": "yellow", "SENDING": "yellow"}
 EXPECTED = 5
-"""order: sales, the refused warehouse, and the manager by escalation; invoice: finance; campaign: manager by default."""
+"""Order: sales, the refused warehouse, the manager by escalation; invoice: finance; campaign: manager by default."""
 ATTEMPTS_OF_THE_ORDER = 3
 """to sales, to the warehouse (refused), to the manager"""
 

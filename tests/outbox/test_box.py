@@ -88,7 +88,10 @@ async def test_a_message_is_deleted_unless_it_is_being_sent(platform: Platform) 
     partner, [first, second] = await waiting_box(outbox, 2)
     headers = platform.tokens.headers(partner)
     assert (await outbox.http.delete(f"/messages/{first}", headers=headers)).status_code == 204
-    in_flight = {"status": "SENDING", "claim": {"token": "t", "until": datetime.now(UTC) + timedelta(minutes=5)}}
+    in_flight = {
+        "status": "SENDING",
+        "claim": {"token": "t", "at": datetime.now(UTC), "until": datetime.now(UTC) + timedelta(minutes=5)},
+    }
     await outbox.database["messages"].update_one({"_id": second}, {"$set": in_flight})
     refused = await outbox.http.delete(f"/messages/{second}", headers=headers)
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "still-sending")
@@ -101,9 +104,8 @@ async def test_what_a_dead_worker_had_in_hand_is_taken_back(platform: Platform, 
     """F6: nothing stays in sending, and the truth that nobody knows is marked."""
     outbox = await platform.service("outbox")
     partner, [stuck] = await waiting_box(outbox, 1)
-    claim = {"token": "of a dead one", "until": datetime.now(UTC) - timedelta(seconds=1)}
-    change = {"$set": {"status": "SENDING", "claim": claim}, "$push": {"attempts": {"at": datetime.now(UTC)}}}
-    await outbox.database["messages"].update_one({"_id": stuck}, change)
+    claim = {"token": "of a dead one", "at": datetime.now(UTC), "until": datetime.now(UTC) - timedelta(seconds=1)}
+    await outbox.database["messages"].update_one({"_id": stuck}, {"$set": {"status": "SENDING", "claim": claim}})
 
     async def is_back() -> bool:
         [row] = await box(outbox, partner)
@@ -172,7 +174,7 @@ async def test_what_is_old_goes_only_when_new_mail_is_sent(platform: Platform, m
         await settled(outbox, partner, "SENT", "SENT")
     # The sendings above are over; from here on only the active partner sends.
     await eventually(lambda: "pruned" in outbox.log_text())
-    await outbox.database["messages"].update_many({}, {"$set": {"executed_at": old}})
+    await outbox.database["messages"].update_many({}, {"$set": {"requested_at": old, "executed_at": old}})
     fresh = message(active, "new@x.example")
     await request(outbox, fresh)
 

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from common.events import Event, Received, encode
 from common.events.envelope import decode
-from common.events.registry import dead_letter_topic
+from common.events.registry import TOPICS, dead_letter_topic
 from tests.support.eventually import eventually
 
 E = TypeVar("E", bound=Event)
@@ -72,6 +72,24 @@ class KafkaIO:
                 await producer.send(self.prefix + record.topic, record.value, record.key, headers=record.headers)
             )
         await asyncio.gather(*pending)
+
+    async def repeat_everything(self, partner_id: str) -> int:
+        """Publish every record about a partner once more, in every topic, the newest first; returns how many."""
+        count = 0
+        for topic in TOPICS:
+            consumer = await self._consumer(topic.name)
+            try:
+                ends = await consumer.end_offsets(list(consumer.assignment()))
+                records: list[Any] = []
+                while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+                    records += [one for part in (await consumer.getmany(timeout_ms=100)).values() for one in part]
+            finally:
+                await consumer.stop()
+            mine = [one for one in records if one.value and partner_id.encode() in (one.key or b"")]
+            for record in reversed(mine):
+                await self.publish_raw(topic.name, key=record.key, value=record.value, headers=list(record.headers))
+            count += len(mine)
+        return count
 
     def follow(self, model: type[E]) -> Followed[E]:
         """What is in the topic of `model`, kept up to date from its beginning."""

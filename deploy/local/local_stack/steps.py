@@ -1,4 +1,4 @@
-"""A step of the installation: skipped when it is done, whole or not at all, one line of progress, one line of trouble."""
+"""A step of the installation: skipped when it is done, whole or not at all, with one line of progress or of trouble."""
 
 import os
 import shutil

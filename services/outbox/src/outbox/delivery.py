@@ -7,7 +7,7 @@ Three loops share the work, each started again by itself when a part of ours was
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from aiokafka.errors import KafkaError
@@ -33,6 +33,7 @@ log = logger(__name__)
 
 LOOK_EVERY_SECONDS = 0.5
 MOST_IN_HAND = 2_000
+MOST_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -156,27 +157,23 @@ class Delivery:
 
     def _result(self, account: Account, item: Item, answer: Answer, now: datetime) -> Result:
         message = item.message
-        number = len(message["attempts"])
         attempt = {"at": item.claimed_at, "ended_at": now, "outcome": answer.outcome.value, "reply": answer.reply}
         attempt |= {"code": answer.code, "enhanced": answer.enhanced}
-        change: Document = {f"attempts.{number}": attempt}
-        change["error"] = None if answer.outcome is Outcome.SENT else answer.reply
+        sent = answer.outcome is Outcome.SENT
+        change: Document = {"error": None if sent else answer.reply}
         if answer.outcome is Outcome.UNKNOWN:
             change["possible_duplicate"] = True
             metrics.POSSIBLE_DUPLICATES.labels(message["channel"]).inc()
-        final = answer.outcome in FINAL or answer.outcome is Outcome.SENT
-        if not final and has_expired(message["due_since"], now, self._rules.max_age):
-            final, answer = True, Answer(Outcome.EXPIRED, answer.code, answer.enhanced, answer.reply)
-        if not final:
-            due_at = now + next_delay(self._rules.retry_delays, number + 1)
+        if not sent and answer.outcome not in FINAL and has_expired(message["due_since"], now, self._rules.max_age):
+            answer = replace(answer, outcome=Outcome.EXPIRED)
+        elif not sent and answer.outcome not in FINAL:
+            due_at = now + next_delay(self._rules.retry_delays, len(message["attempts"]) + 1)
             change |= {"status": Status.WAITING, "due_at": due_at, "rank": message["priority"] + RETRY_RANK}
-            return Result(message, {"$set": change, "$unset": {"claim": ""}}, None)
-        sent = answer.outcome is Outcome.SENT
+            return Result(message, attempt, change, None)
         if sent:
             metrics.DELIVERY.labels(message["channel"]).observe((now - message["event"]["time"]).total_seconds())
         change |= {"status": Status.SENT if sent else Status.ERROR, "executed_at": now}
-        fact = fact_of(message, answer, now, message["trace"], account.from_address)
-        return Result(message, {"$set": change, "$unset": {"claim": ""}, "$push": {"facts": fact}}, fact)
+        return Result(message, attempt, change, fact_of(message, answer, now, message["trace"], account.from_address))
 
     async def results(self, stop: Stop) -> None:
         """Write and announce what the lanes finished, in the batches that come about by themselves."""
@@ -194,17 +191,17 @@ class Delivery:
             lane.close()
 
     async def _write_results(self) -> None:
-        batch = list(self._results)
-        all_ours = await self._queue.write(batch)
+        batch = self._results[:MOST_AT_ONCE]
+        facts: list[tuple[Document, Document]] = []
+        if await self._queue.write({token for token, _ in batch}, [result for _, result in batch]):
+            facts = [(result.message, result.fact) for _, result in batch if result.fact is not None]
+        else:
+            # Some claims were lost meanwhile; which facts were written only the database knows: the relay asks it.
+            log.warning("claims_lost", batch=len(batch))
         del self._results[: len(batch)]
         for token, result in batch:
             self._in_hand.pop((token, result.message["_id"]), None)
         self.wake.set()
-        if not all_ours:
-            # Some claims were lost meanwhile. Which facts were written only the database knows: the relay asks it.
-            log.warning("claims_lost", batch=len(batch))
-            return
-        facts = [(result.message, result.fact) for _, result in batch if result.fact is not None]
         if self._announcing is not None:
             await self._announcing
         self._announcing = asyncio.create_task(self._announce_now(facts))

@@ -116,14 +116,12 @@ class RecipientView(BaseModel):
 class AttemptView(BaseModel):
     at: datetime
     ended_at: datetime | None = None
-    outcome: str = Field(description="unknown: the process died before it could write what came of it")
+    outcome: str = Field(
+        description="in_flight; unknown: the answer was lost, the provider may have it; or what came of it"
+    )
     code: int | None = None
     enhanced: str | None = None
     reply: str = ""
-
-    @classmethod
-    def of(cls, attempt: Document, in_flight: bool) -> "AttemptView":
-        return cls.model_validate({"outcome": "in_flight" if in_flight else "unknown"} | attempt)
 
 
 class MessageView(BaseModel):
@@ -160,9 +158,9 @@ class MessageDetail(MessageView):
 
     @classmethod
     def of(cls, document: Document) -> "MessageDetail":
-        attempts = document["attempts"]
-        sending = document["status"] == Status.SENDING
-        history = [AttemptView.of(one, sending and one is attempts[-1]) for one in attempts]
+        history = [AttemptView.model_validate(attempt) for attempt in document["attempts"]]
+        if claim := document.get("claim"):
+            history.append(AttemptView(at=claim["at"], outcome="in_flight"))
         content = document["content"]
         return cls(**_row(document), text=content["text"], html=content["html"], history=history)
 

@@ -1,0 +1,167 @@
+"""The main job through all five services, from a partner's first day to the mail in the inbox (A7, B1, B8, C13, F4)."""
+
+from typing import Any
+
+from common.events import CampaignLaunched, InvoiceIssued, OrderCreated
+from tests.support.eventually import eventually, unique
+from tests.support.mail import MailServer
+from tests.support.platform import Platform, Service
+
+PASSWORD = "correct horse battery"
+
+
+class Company:
+    """A partner on the platform, with its owner signed in to every service."""
+
+    def __init__(self, services: dict[str, Service], partner_id: str, headers: dict[str, str]) -> None:
+        self.services = services
+        self.partner_id = partner_id
+        self.headers = headers
+
+    async def call(self, service: str, method: str, url: str, json: Any = None, **params: Any) -> Any:
+        answer = await self.services[service].http.request(
+            method, url, json=json, params=params or None, headers=self.headers
+        )
+        assert not answer.is_error, f"{url}: {answer.text}"
+        return answer.json() if answer.content else None
+
+    async def adds(self, name: str, *roles: str) -> str:
+        """A contact person; returns the address."""
+        address = f"{unique(name).replace('_', '-')}@company.example.com"
+        person = {"first_name": name, "last_name": "X", "email": address, "roles": list(roles)}
+        await self.call("contacts", "POST", "/persons", person)
+        return address
+
+    async def would_tell(self, kind: str, sample: dict[str, Any], *addresses: str) -> None:
+        """Wait until these would be told."""
+
+        async def told() -> bool:
+            answer = await self.call("notifications", "POST", f"/kinds/{kind}/dry-run", sample)
+            return {one["address"] for one in answer["recipients"]} == set(addresses)
+
+        await eventually(told)
+
+    async def box(self) -> list[dict[str, Any]]:
+        return (await self.call("outbox", "GET", "/messages"))["items"]
+
+
+async def found_company(platform: Platform, mail: MailServer) -> Company:
+    """Staff make a partner; its owner signs in and adds a sender account."""
+    names = ("identity", "contacts", "notifications", "outbox", "crm")
+    services = {name: await platform.service(name) for name in names}
+    email = f"{unique('owner').replace('_', '-')}@company.example.com"
+    owner = {"email": email, "name": "Olga", "password": PASSWORD}
+    staff = platform.tokens.headers("platform")
+    identity = services["identity"].http
+    partner = (await identity.post("/partners", json={"name": "Company", "owner": owner}, headers=staff)).json()
+    token = (await identity.post("/sign-in", json={"email": email, "password": PASSWORD})).json()["access_token"]
+    company = Company(services, partner["partner_id"], {"Authorization": f"Bearer {token}"})
+
+    async def accepted() -> bool:
+        answers = [await one.http.get("/docs", headers=company.headers) for one in services.values()]
+        listed = await services["outbox"].http.get("/accounts", headers=company.headers)
+        return all(answer.status_code == 200 for answer in answers) and listed.status_code == 200
+
+    await eventually(accepted)
+    account = {"name": "Shop", "from_address": "shop@company.example.com", "host": "127.0.0.1", "port": mail.port}
+    await company.call("outbox", "POST", "/accounts", account | {"tls": "none", "is_default": True})
+    return company
+
+
+async def test_events_reach_the_right_people_and_everyone_can_see_it(platform: Platform, mail: MailServer) -> None:
+    """A6, A7, A9, B1, B8, C13."""
+    company = await found_company(platform, mail)
+    maria, sam, fiona = (
+        await company.adds("maria", "manager"),
+        await company.adds("sam", "sales"),
+        await company.adds("fiona", "finance"),
+    )
+    await company.call("notifications", "PUT", "/settings/order.created", {"recipients": [{"role": "sales"}]})
+    await company.call("notifications", "PUT", "/settings/invoice.issued", {"recipients": [{"role": "finance"}]})
+    await company.would_tell("order.created", {"order_number": "1"}, sam)
+    await company.would_tell("invoice.issued", {"invoice_number": "1"}, fiona)
+    await company.would_tell("campaign.launched", {"campaign_id": "c", "name": "C"}, maria)
+    record = await company.call("crm", "POST", "/records", {"kind": "person", "first_name": "Sam", "email": sam})
+    number, event_id = f"PL/{unique('n')}", unique("e")
+    await platform.io.publish(OrderCreated(partner_id=company.partner_id, order_number=number), event_id=event_id)
+    await platform.io.publish(InvoiceIssued(partner_id=company.partner_id, invoice_number="F/1"), event_id=unique("e"))
+    campaign = CampaignLaunched(campaign_id="bf", name="BF", partner_ids=[company.partner_id])
+    await platform.io.publish(campaign, event_id=unique("e"))
+
+    async def all_sent() -> bool:
+        return [one["status"] for one in await company.box()] == ["SENT"] * 3
+
+    await eventually(all_sent, timeout=20)
+    assert [len(mail.to(address)) for address in (sam, fiona, maria)] == [1, 1, 1]
+    event = await company.call("notifications", "GET", "/events", source="/test", id=event_id)
+    [told] = event["recipients"]
+    assert (told["address"], told["reasons"]) == (sam, ["holds the role sales"])
+    [row] = await company.call("outbox", "GET", f"/orders/{number}/messages")
+    assert (row["id"], row["reasons"]) == (told["message_id"], told["reasons"])
+
+    async def on_the_timeline() -> Any:
+        return (await company.call("crm", "GET", f"/records/{record['id']}/timeline"))["items"]
+
+    [entry] = await eventually(on_the_timeline)
+    assert (entry["outcome"], entry["order_number"], entry["message_id"]) == ("sent", number, told["message_id"])
+
+
+async def test_a_refusal_is_escalated_to_the_manager_and_seen_everywhere(platform: Platform, mail: MailServer) -> None:
+    """A8, B2, B10."""
+    company = await found_company(platform, mail)
+    maria, gone = await company.adds("maria", "manager"), f"{unique('gone').replace('_', '-')}@company.example.com"
+    mail.answer(gone, "550 5.1.1 no such mailbox")
+    await company.call("notifications", "PUT", "/settings/order.created", {"recipients": [{"email": gone}]})
+    await company.would_tell("order.created", {"order_number": "1"}, gone)
+    await platform.io.publish(OrderCreated(partner_id=company.partner_id, order_number="1"), event_id=unique("e"))
+    await eventually(lambda: mail.to(maria), timeout=20)
+    [told] = mail.to(maria)
+    assert str(told.message["Subject"]).startswith(f"Could not be delivered to {gone}")
+
+    async def settled() -> bool:
+        return sorted(one["status"] for one in await company.box()) == ["ERROR", "SENT"]
+
+    await eventually(settled)
+    assert len(mail.to(maria)) == 1
+
+
+async def test_repeating_everything_changes_nothing(platform: Platform, mail: MailServer) -> None:
+    """F6: duplicates of every topic, read again from the beginning, send no mail and add no entry."""
+    company = await found_company(platform, mail)
+    sam = await company.adds("sam", "manager")
+    await company.would_tell("order.created", {"order_number": "1"}, sam)
+    await platform.io.publish(OrderCreated(partner_id=company.partner_id, order_number="1"), event_id=unique("e"))
+    await eventually(lambda: mail.to(sam))
+    repeated = await platform.io.repeat_everything(company.partner_id)
+    assert repeated >= 5
+    await platform.io.publish(OrderCreated(partner_id=company.partner_id, order_number="last"), event_id=unique("e"))
+    await eventually(lambda: len(mail.to(sam)) == 2, timeout=20)
+    order = await company.call("crm", "GET", "/orders/1/timeline")
+    assert len(order["items"]) == 1
+    assert len(await company.box()) == 2
+    assert len(mail.to(sam)) == 2
+
+
+async def test_a_platform_of_two_companies_keeps_them_apart(platform: Platform, mail: MailServer) -> None:
+    """No tenant ever sees another's data, in any list of any service."""
+    one, two = await found_company(platform, mail), await found_company(platform, mail)
+    secret = await one.adds("secret", "manager")
+    await one.would_tell("order.created", {"order_number": "1"}, secret)
+    await platform.io.publish(OrderCreated(partner_id=one.partner_id, order_number="SECRET-1"), event_id=unique("e"))
+    await eventually(lambda: mail.to(secret))
+    lists = [
+        ("identity", "/users"),
+        ("identity", "/partner"),
+        ("contacts", "/persons"),
+        ("notifications", "/settings"),
+        ("outbox", "/messages"),
+        ("outbox", "/accounts"),
+        ("outbox", "/orders/SECRET-1/messages"),
+        ("crm", "/records"),
+        ("crm", "/orders/SECRET-1/timeline"),
+    ]
+    for service, url in lists:
+        answer = await two.services[service].http.get(url, headers=two.headers)
+        assert answer.status_code == 200
+        assert secret not in answer.text
+        assert one.partner_id not in answer.text
