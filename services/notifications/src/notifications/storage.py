@@ -1,5 +1,6 @@
 """The documents of notifications: what it knows of others (projections), settings, decisions, and what waits."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,17 +75,16 @@ class Store:
     async def directory_of_all_partners(self, kind: str, partner_ids: Iterable[str]) -> Directory:
         """What resolving events of `kind` for these partners needs, in three queries."""
         ids = list(set(partner_ids))
-        partners = {
-            document["_id"]: partner_of(document)
-            async for document in self.partners.of_all_partners.find({"_id": {"$in": ids}, "deleted": False})
-        }
-        keys = [settings_id(partner_id, kind) for partner_id in partners]
-        entries = {
-            document["partner_id"]: entries_of(document)
-            async for document in self.settings.of_all_partners.find({"_id": {"$in": keys}})
-        }
+        keys = [settings_id(partner_id, kind) for partner_id in ids]
+        found, settings = await asyncio.gather(
+            self.partners.of_all_partners.find({"_id": {"$in": ids}, "deleted": False}).to_list(),
+            self.settings.of_all_partners.find({"_id": {"$in": keys}}).to_list(),
+        )
+        partners = {document["_id"]: partner_of(document) for document in found}
+        entries = {document["partner_id"]: entries_of(document) for document in settings}
         people: dict[str, list[Person]] = {}
-        async for document in self.people.of_all_partners.find(_those_who_matter(list(partners), entries.values())):
+        matter = _those_who_matter(list(partners), entries.values())
+        for document in await self.people.of_all_partners.find(matter).to_list():
             people.setdefault(document["partner_id"], []).append(person_of(document))
         return Directory(partners, entries, people)
 
