@@ -9,6 +9,7 @@ import ipaddress
 import re
 import socket
 from collections import deque
+from functools import cache
 from typing import cast
 
 import aiosmtplib
@@ -201,13 +202,19 @@ class Network:
         )
 
 
+@cache
+def own_name() -> str:
+    """What we call ourselves in EHLO; looked up once, which can take as long as a whole delivery."""
+    return socket.getfqdn()
+
+
 async def connect(account: Account, password: str | None, network: Network, seconds: float) -> Connection:
     """A connection that is secured and signed in as the account says. Raises Refused with what the server said."""
     stage = Stage.CONNECT
     try:
         connected = await network.connect(account.host, account.port, seconds)
         client = aiosmtplib.SMTP(
-            hostname=account.host, sock=connected, timeout=seconds,
+            hostname=account.host, sock=connected, timeout=seconds, local_hostname=await asyncio.to_thread(own_name),
             use_tls=account.tls == "tls", start_tls=account.tls == "starttls",
         )  # fmt: skip
         await client.connect()
