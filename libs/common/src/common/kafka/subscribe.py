@@ -40,7 +40,7 @@ Handler = Callable[[Sequence[Received[E]]], Awaitable[None]]
 POLL_MS = 300
 """How long a poll waits for records; also how long an idle reader takes to notice that it must stop."""
 COMMIT_EVERY_SECONDS = 0.1
-"""Under load several batches are committed together: their effects are durable already, a commit only saves repeating."""
+"""Under load several batches are committed together: the effects are durable already, a commit only saves repeating."""
 
 
 @dataclass(frozen=True, slots=True)
