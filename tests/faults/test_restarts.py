@@ -1,8 +1,6 @@
 """Each of the five is killed in the middle of 2,000 orders: nothing is lost, nothing inside happens twice (F6)."""
 
-import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +10,9 @@ from tests.support.mail import MailServer
 from tests.support.messages import sender_account
 from tests.support.partners import announce_partner, announce_person
 from tests.support.platform import Platform
+from tests.support.results import keep
 
 ORDERS = 2_000
-RESULTS = Path(__file__).parent / "results.json"
 SERVICES = ("identity", "contacts", "notifications", "outbox", "crm")
 
 
@@ -58,7 +56,7 @@ async def test_a_service_killed_twice_in_the_middle_of_2000_orders(
         "doubled_unmarked": len(doubled - marked),
         "stuck": await services["outbox"].database["messages"].count_documents({"status": {"$ne": "SENT"}}),
     }
-    _keep(row)
+    keep(row)
     assert row["lost"] == row["doubled_unmarked"] == row["stuck"] == 0, row
     assert {e.data.order_number for e in requested.events} == set(numbers)
     assert len({e.data.message_id for e in requested.events}) == ORDERS
@@ -69,9 +67,3 @@ async def test_a_service_killed_twice_in_the_middle_of_2000_orders(
         return await services["crm"].database["timeline"].count_documents({}) == ORDERS
 
     await eventually(timeline_is_whole, timeout=30)
-
-
-def _keep(row: dict[str, str | int]) -> None:
-    rows = [one for one in json.loads(RESULTS.read_text()) if one["fault"] != row["fault"]] if RESULTS.exists() else []
-    RESULTS.write_text(json.dumps([*rows, row], indent=2) + "\n")
-    print(*(f"{name}: {value}" for name, value in row.items()), sep="   ")

@@ -1,0 +1,81 @@
+"""The broker and the database are killed in the middle of 600 orders, on a stack of this test's own (F6)."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from common.events import MessageSent, OrderCreated
+from local_stack import Stack
+from tests.support.eventually import eventually, unique
+from tests.support.mail import MailServer
+from tests.support.messages import sender_account
+from tests.support.partners import announce_partner
+from tests.support.platform import Platform, Service
+from tests.support.results import keep
+
+ORDERS = 600
+BACK_WITHIN_SECONDS = 5.0
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    """A broker and a database that nobody else uses, so that they may be killed."""
+    starting = Stack.start(tmp_path / "stack", only=("kafka", "mongo"))
+    stack = await asyncio.to_thread(starting.__enter__)
+    yield stack
+    await asyncio.to_thread(starting.__exit__, None, None, None)
+
+
+async def answers(service: Service, path: str, status: int) -> bool:
+    return (await service.http.get(path)).status_code == status
+
+
+@pytest.mark.parametrize("part", ["mongo", "kafka"])
+async def test_a_killed_part_loses_nothing_and_the_services_go_on_by_themselves(
+    stack: Stack, mail: MailServer, tmp_path: Path, part: str
+) -> None:
+    """F6: live but not ready while it is away, back by themselves, every order delivered."""
+    platform = Platform(stack.kafka_bootstrap, stack.mongo_url, tmp_path)
+    await platform.prepare()
+    notifications = await platform.service("notifications")
+    outbox = await platform.service("outbox", LEASE_SECONDS="2", RETRY_SCHEDULE_SECONDS="0.2")
+    owner = f"{unique('owner')}@x.example".replace("_", "-")
+    partner = await announce_partner(platform.io, owner=owner)
+    await sender_account(outbox, mail, partner=partner)
+    numbers = [f"n-{i}" for i in range(ORDERS)]
+    await platform.io.publish_many([(n, OrderCreated(partner_id=partner, order_number=n)) for n in numbers])
+    await eventually(lambda: len(mail.to(owner)) > 30, timeout=30)
+
+    await asyncio.to_thread(stack.kill, part)
+    if part == "mongo":
+        for service in (notifications, outbox):
+            await eventually(lambda service=service: answers(service, "/readyz", 503), timeout=15)
+            assert await answers(service, "/livez", 200)
+    await asyncio.to_thread(stack.restart, part)
+    back_at = time.monotonic()
+    for service in (notifications, outbox):
+        await eventually(lambda service=service: answers(service, "/readyz", 200), timeout=30)
+    seconds = time.monotonic() - back_at
+
+    await eventually(lambda: len({got.message_id for got in mail.to(owner)}) == ORDERS, timeout=60)
+    sent = platform.io.follow(MessageSent)
+    await eventually(lambda: len({e.data.message_id for e in sent.events}) == ORDERS, timeout=30)
+    copies = Counter(got.message_id for got in mail.to(owner))
+    doubled = {message_id for message_id, count in copies.items() if count > 1}
+    marked = {f"<{e.data.message_id}@kettle.example.com>" for e in sent.events if e.data.possible_duplicate}
+    row = {
+        "fault": f"SIGKILL of {part}",
+        "orders": ORDERS,
+        "lost": ORDERS - len(copies),
+        "mails_doubled": len(doubled),
+        "doubled_unmarked": len(doubled - marked),
+        "ready_again_seconds": round(seconds, 2),
+    }
+    keep(row)
+    await platform.close()
+    assert row["lost"] == row["doubled_unmarked"] == 0, row
+    assert seconds < BACK_WITHIN_SECONDS
