@@ -1,6 +1,7 @@
 # Every command a developer needs. Tools are installed into the checkout and the user's cache by `make tools`.
+PYTHON ?= python3
 PY := .venv/bin/python
-LOCAL := python3 deploy/local
+LOCAL := $(PYTHON) deploy/local
 
 .DEFAULT_GOAL := help
 .PHONY: help tools demo up test faults bench lint format contracts lock clean

@@ -1,5 +1,5 @@
 // A mail server with a web inbox: `node mail.mjs MODULES FOLDER SMTP_PORT WEB_PORT`.
-// Mailboxes that begin with "refused" do not exist here, so that a refusal can be seen.
+// Two refusals can be seen: mailboxes that begin with "refused" do not exist, and the password "wrong" is wrong.
 import { pathToFileURL } from 'node:url'
 
 const [modules, folder, smtpPort, webPort] = process.argv.slice(2)
@@ -13,14 +13,21 @@ const mail = new MailDev({
   mailDirectory: folder,
 })
 const { smtp } = await mail.start()
-smtp.smtp.options.disableReverseLookup = true // it would take longer than the rest of a delivery
-smtp.smtp.onRcptTo = (address, session, answer) => {
-  if (!address.address.startsWith('refused')) return answer()
-  const refusal = new Error('5.1.1 no such mailbox')
-  refusal.responseCode = 550
-  answer(refusal)
-}
+Object.assign(smtp.smtp.options, {
+  disabledCommands: ['STARTTLS'],
+  authOptional: true,
+  disableReverseLookup: true, // it would take longer than the rest of a delivery
+})
+smtp.smtp.onAuth = (login, session, answer) =>
+  login.password === 'wrong' ? answer(refusal(535, '5.7.8 wrong password')) : answer(null, { user: login.username })
+smtp.smtp.onRcptTo = ({ address }, session, answer) =>
+  answer(address.toLowerCase().startsWith('refused') ? refusal(550, '5.1.1 no such mailbox') : null)
+
 process.on('SIGTERM', async () => {
   await mail.stop()
   process.exit(0)
 })
+
+function refusal(responseCode, text) {
+  return Object.assign(new Error(text), { responseCode })
+}

@@ -30,6 +30,7 @@ REQUESTS_MAY_REACH = {
         "hold": "by the account's id, after the caller's own account was removed",
         "write": "not reached: a mail server's connection has a function of this name too",
         "announced": "not reached: by the same confusion",
+        "claim": "not reached: the field of a message has this name too",
     },
     "crm": {},
 }

@@ -51,10 +51,9 @@ async def test_a_killed_part_loses_nothing_and_the_services_go_on_by_themselves(
     await eventually(lambda: len(mail.to(owner)) > 30, timeout=30)
 
     await asyncio.to_thread(stack.kill, part)
-    if part == "mongo":
-        for service in (notifications, outbox):
-            await eventually(lambda service=service: answers(service, "/readyz", 503), timeout=15)
-            assert await answers(service, "/livez", 200)
+    for service in (notifications, outbox):
+        await eventually(lambda service=service: answers(service, "/readyz", 503), timeout=15)
+        assert await answers(service, "/livez", 200)
     await asyncio.to_thread(stack.restart, part)
     back_at = time.monotonic()
     for service in (notifications, outbox):

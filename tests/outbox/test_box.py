@@ -44,6 +44,9 @@ async def test_every_filter_narrows_the_list(platform: Platform) -> None:
     for query, count in expected:
         assert len(await box(outbox, partner, **query)) == count, query
     assert {one["id"] for one in await box(outbox, partner)} == set(ids)
+    headers = platform.tokens.headers(partner)
+    for query in ({"since": "yesterday"}, {"until": "0001-01-01T00:00:00+23:59"}, {"status": "GONE"}, {"limit": 0}):
+        assert (await outbox.http.get("/messages", params=query, headers=headers)).status_code == 422, query
 
 
 async def test_the_list_is_newest_first_and_paged_without_gaps(platform: Platform) -> None:

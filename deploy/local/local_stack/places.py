@@ -9,7 +9,8 @@ STATE = ROOT / ".local"
 """Data, logs and secrets of this checkout's stack; `make clean` forgets it."""
 PYTHON = ROOT / ".venv" / "bin" / "python"
 UV = ROOT / ".tools" / "uv" / "bin" / "uv"
-MEMBERS = ("libs/common", *(f"services/{name}" for name in ("identity", "contacts", "notifications", "outbox", "crm")))
+SERVICES = ("identity", "contacts", "notifications", "outbox", "crm")
+MEMBERS = ("libs/common", *(f"services/{name}" for name in SERVICES))
 
 
 def cache() -> Path:

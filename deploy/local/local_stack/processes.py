@@ -1,22 +1,30 @@
 """Processes that start together, are ready when they say so, and all end with whoever started them."""
 
 import ctypes
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
 
 from local_stack.steps import Trouble
 
 POLL_SECONDS = 0.05
+START_SECONDS = 60
+END_SECONDS = 10
 LAST_LINES = 5
 _PR_SET_PDEATHSIG = 1
+_PRCTL: Callable[..., int] | None = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+_SPAWNER = ThreadPoolExecutor(1, "spawner")
+"""The kernel ends a child with the *thread* that started it, so all are started by one that lives as long as we do."""
 
 
 @dataclass
@@ -27,22 +35,14 @@ class Process:
     command: Sequence[str]
     log: Path
     is_ready: Callable[[], bool]
-    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it in a session of its own, so that Ctrl-C reaches only us and we end it in order."""
+        """Start it; its output is added to the log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self.running = subprocess.Popen(
-                self.command,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-            )
+            self.running = spawn(self.command, self.environment, log)
 
     def check(self) -> None:
         """Raises Trouble with the end of its log when it has ended."""
@@ -67,7 +67,45 @@ class Process:
         self.running = None
 
 
-def wait_ready(processes: Sequence[Process], seconds: float = 60) -> None:
+def spawn(
+    command: Sequence[str], environment: Mapping[str, str], log: IO[bytes] | None = None, cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program that ends when we end, even when we are killed (Linux). Raises Trouble when it cannot start.
+
+    With a log it runs beside us, in a session of its own, so that Ctrl-C reaches only us and we end it in order;
+    without one it has our terminal.
+    """
+    dies_with_us = _dies_with(os.getpid()) if _PRCTL else None
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL if log else None,
+            stdout=log,
+            stderr=log,
+            start_new_session=log is not None,
+            preexec_fn=dies_with_us,
+        )
+
+    try:
+        return _SPAWNER.submit(start).result()
+    except OSError as error:
+        raise Trouble(f"{command[0]} cannot be started: {error.strerror}") from None
+
+
+def run_in_front(command: Sequence[str], environment: Mapping[str, str], cwd: Path) -> int:
+    """Run a program on our terminal to its end; returns its exit code. When we are interrupted, it ends first."""
+    program = spawn(command, environment, cwd=cwd)
+    try:
+        return program.wait()
+    finally:
+        program.terminate()
+        program.wait()
+
+
+def wait_ready(processes: Sequence[Process], seconds: float = START_SECONDS) -> None:
     """Wait until all are ready. Raises Trouble when one ends or takes longer."""
     end = time.monotonic() + seconds
     waiting = list(processes)
@@ -81,7 +119,7 @@ def wait_ready(processes: Sequence[Process], seconds: float = 60) -> None:
             time.sleep(POLL_SECONDS)
 
 
-def end_all(processes: Sequence[Process], seconds: float = 10) -> None:
+def end_all(processes: Sequence[Process], seconds: float = END_SECONDS) -> None:
     """Ask all to end, and see to it."""
     for process in processes:
         process.stop()
@@ -102,18 +140,27 @@ def listens(port: int) -> Callable[[], bool]:
 
 
 def answers(url: str) -> Callable[[], bool]:
-    """Whether `url` answers 200."""
+    """Whether `url` answers 200; never asked through a proxy."""
+    address = urlsplit(url)
 
     def ask() -> bool:
+        connection = http.client.HTTPConnection(address.netloc, timeout=2)
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                return answer.status == 200
-        except OSError:
+            connection.request("GET", address.path)
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
 
     return ask
 
 
-def _die_with_parent() -> None:
-    """Even when we are killed, nothing of ours stays behind (Linux)."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _dies_with(parent: int) -> Callable[[], None]:
+    def ask_the_kernel() -> None:
+        if _PRCTL is not None:
+            _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask_the_kernel

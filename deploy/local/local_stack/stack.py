@@ -1,67 +1,18 @@
 """The stack: Kafka, MongoDB, the mail inbox and the trace page as processes."""
 
-import base64
 import signal
-import socket
-import subprocess
-import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_stack import kafka
 from local_stack.places import HERE
-from local_stack.processes import Process, answers, end_all, listens, wait_ready
-from local_stack.steps import Trouble
-from local_stack.tools import Tools, install_all
+from local_stack.ports import PORTS_OF, Ports
+from local_stack.processes import END_SECONDS, Process, answers, end_all, listens, wait_ready
+from local_stack.tools import Tools, install_stack
 
-PARTS = ("kafka", "mongo", "mail", "traces")
-KAFKA = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{kafka}
-controller.listener.names=CONTROLLER
-log.dirs={data}
-num.partitions=4
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-broker.session.timeout.ms=3000
-message.max.bytes=2097152
-"""
-NO_LOG = "Configuration:\n  Loggers:\n    Root:\n      level: 'off'\n"
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where the parts listen; `of(0)` takes free ones."""
-
-    kafka: int
-    controller: int
-    mongo: int
-    smtp: int
-    inbox: int
-    zipkin: int
-
-    @classmethod
-    def free(cls) -> "Ports":
-        """Ports that nobody uses now."""
-        probes = [socket.socket() for _ in range(6)]
-        try:
-            for probe in probes:
-                probe.bind(("127.0.0.1", 0))
-            return cls(*(int(probe.getsockname()[1]) for probe in probes))
-        finally:
-            for probe in probes:
-                probe.close()
+PARTS = tuple(PORTS_OF)
 
 
 @dataclass
@@ -74,77 +25,96 @@ class Stack:
     @classmethod
     @contextmanager
     def start(
-        cls, folder: Path, only: Sequence[str] = PARTS, ports: Ports | None = None, tools: Tools | None = None
+        cls,
+        folder: Path,
+        only: Sequence[str] = PARTS,
+        ports: Ports | None = None,
+        tools: Tools | None = None,
+        wait_for: Sequence[str] = PARTS,
     ) -> "Generator[Stack]":
-        """Start `only` these parts with their data in `folder`; they end with the context. Raises Trouble."""
+        """Start `only` these parts with their data in `folder`; they end with the context. Raises Trouble.
+
+        On entry those of `wait_for` are ready; `wait` waits for the rest.
+        """
         stack = cls(ports or Ports.free())
-        made = _processes(stack.ports, folder, tools or install_all())
-        stack.parts = {name: made[name] for name in only}
+        stack.parts = _processes(stack, only, folder, tools or install_stack())
         try:
             for part in stack.parts.values():
                 part.start()
-            wait_ready(list(stack.parts.values()))
+            wait_ready([part for name, part in stack.parts.items() if name in wait_for])
             yield stack
         finally:
             end_all(list(stack.parts.values()))
 
     @property
     def kafka_bootstrap(self) -> str:
-        return f"127.0.0.1:{self.ports.kafka}"
+        return f"127.0.0.1:{self.ports['KAFKA_PORT']}"
 
     @property
     def mongo_url(self) -> str:
-        return f"mongodb://127.0.0.1:{self.ports.mongo}/?directConnection=true"
+        return f"mongodb://127.0.0.1:{self.ports['MONGO_PORT']}/?directConnection=true"
+
+    @property
+    def smtp_port(self) -> int:
+        return self.ports["SMTP_PORT"]
 
     @property
     def inbox_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.inbox}"
+        return f"http://127.0.0.1:{self.ports['INBOX_PORT']}"
 
     @property
     def zipkin_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.zipkin}"
+        return f"http://127.0.0.1:{self.ports['ZIPKIN_PORT']}"
+
+    def wait(self) -> None:
+        """Wait until every part is ready. Raises Trouble."""
+        wait_ready(list(self.parts.values()))
 
     def kill(self, name: str) -> None:
-        """SIGKILL a part."""
+        """SIGKILL a part and wait for its end."""
         self.parts[name].stop(signal.SIGKILL)
-        self.parts[name].wait(10)
+        self.parts[name].wait(END_SECONDS)
 
     def restart(self, name: str) -> None:
-        """Start a killed part again and wait until it is ready."""
+        """SIGKILL a part unless it is dead already, start it again and wait until it is ready. Raises Trouble."""
+        self.kill(name)
         self.parts[name].start()
         wait_ready([self.parts[name]])
 
 
-def _processes(ports: Ports, folder: Path, tools: Tools) -> dict[str, Process]:
-    logs = folder / "log"
-    (folder / "mongo").mkdir(parents=True, exist_ok=True)
-    (folder / "mail").mkdir(parents=True, exist_ok=True)
-    node = [*tools.node]
-    modules = str(tools.modules)
-    mongo = [*node, str(HERE / "mongo.mjs"), modules, str(folder / "mongo"), str(ports.mongo)]
-    mail = [*node, str(HERE / "mail.mjs"), modules, str(folder / "mail"), str(ports.smtp), str(ports.inbox)]
-    zipkin = [str(tools.java), "-Xmx256m", f"-DQUERY_PORT={ports.zipkin}", "-jar", str(tools.zipkin)]
-    inbox, traces = f"http://127.0.0.1:{ports.inbox}/api/email", f"http://127.0.0.1:{ports.zipkin}/health"
-    return {
-        "kafka": Process("kafka", _kafka(ports, folder / "kafka", tools), logs / "kafka.log", listens(ports.kafka)),
-        "mongo": Process("mongo", mongo, logs / "mongo.log", listens(ports.mongo)),
-        "mail": Process("mail", mail, logs / "mail.log", answers(inbox)),
-        "traces": Process("traces", zipkin, logs / "traces.log", answers(traces)),
+def _processes(stack: Stack, only: Sequence[str], folder: Path, tools: Tools) -> dict[str, Process]:
+    makers: dict[str, Callable[[Stack, Path, Tools], tuple[list[str], Callable[[], bool]]]] = {
+        "kafka": _kafka,
+        "mongo": _mongo,
+        "mail": _mail,
+        "traces": _traces,
     }
+    made: dict[str, Process] = {}
+    for name in only:
+        data = folder / "data" / name
+        data.mkdir(parents=True, exist_ok=True)
+        command, is_ready = makers[name](stack, data, tools)
+        made[name] = Process(name, command, folder / "log" / f"{name}.log", is_ready)
+    return made
 
 
-def _kafka(ports: Ports, folder: Path, tools: Tools) -> list[str]:
-    """Kafka's command, with its folder formatted."""
-    folder.mkdir(parents=True, exist_ok=True)
-    settings, logging = folder / "server.properties", folder / "log4j2.yaml"
-    settings.write_text(KAFKA.format(kafka=ports.kafka, controller=ports.controller, data=folder / "data"))
-    logging.write_text(NO_LOG)
-    java = [str(tools.java), "-Xmx512m", "-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={logging}"]
-    java += ["-cp", f"{tools.kafka}/*"]
-    if not (folder / "data" / "meta.properties").exists():
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        form = [*java, "kafka.tools.StorageTool", "format", "--standalone", "--ignore-formatted"]
-        done = subprocess.run([*form, "-t", cluster, "-c", str(settings)], capture_output=True, text=True)
-        if done.returncode:
-            raise Trouble(f"kafka cannot use {folder}: {done.stderr.strip()[-300:]}")
-    return [*java, "kafka.Kafka", str(settings)]
+def _kafka(stack: Stack, data: Path, tools: Tools) -> tuple[list[str], Callable[[], bool]]:
+    return kafka.command(stack.ports, data, tools), listens(stack.ports["KAFKA_PORT"])
+
+
+def _mongo(stack: Stack, data: Path, tools: Tools) -> tuple[list[str], Callable[[], bool]]:
+    port = stack.ports["MONGO_PORT"]
+    script = [str(HERE / "mongo.mjs"), str(tools.modules), str(data), str(port)]
+    return [*tools.loader, str(tools.node), *script], listens(port)
+
+
+def _mail(stack: Stack, data: Path, tools: Tools) -> tuple[list[str], Callable[[], bool]]:
+    script = [str(HERE / "mail.mjs"), str(tools.modules), str(data), str(stack.smtp_port)]
+    return [str(tools.node), *script, str(stack.ports["INBOX_PORT"])], answers(f"{stack.inbox_url}/api/email")
+
+
+def _traces(stack: Stack, _: Path, tools: Tools) -> tuple[list[str], Callable[[], bool]]:
+    java = [str(tools.java), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", str(tools.zipkin)]
+    listener = {"ip": "127.0.0.1", "port": str(stack.ports["ZIPKIN_PORT"]), "protocols[0]": "http"}
+    options = [f"--armeria.ports[0].{name}={value}" for name, value in listener.items()]
+    return [*java, *options], answers(f"{stack.zipkin_url}/health")

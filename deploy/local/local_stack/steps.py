@@ -31,14 +31,17 @@ def folder(name: str, target: Path, make: Callable[[Path], None]) -> Path:
     It is renamed into place when it is complete: a broken install leaves nothing that looks whole, and two at once do
     not disturb each other.
     """
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
 
     def make_whole() -> None:
+        _forget_interrupted(target)
+        temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
         temporary.mkdir(parents=True)
         try:
             make(temporary)
-            if not target.exists():
-                temporary.rename(target)
+            temporary.rename(target)
+        except OSError:
+            if not target.exists():  # else another install was faster, and its folder is as good
+                raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -48,12 +51,15 @@ def folder(name: str, target: Path, make: Callable[[Path], None]) -> Path:
 
 def run(command: Sequence[str | Path], failure: str, cwd: Path | None = None, **environment: str) -> str:
     """The output of `command`. Raises Trouble with `failure` and the command's last line when it fails."""
-    done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True
-    )
+    try:
+        done = subprocess.run(
+            [str(part) for part in command], cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True
+        )
+    except OSError as error:
+        raise Trouble(f"{failure} ({command[0]}: {error.strerror})") from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
-        raise Trouble(f"{failure} ({said[-1] if said else f'exit code {done.returncode}'})")
+        raise Trouble(f"{failure} ({said[-1].strip() if said else f'exit code {done.returncode}'})")
     return done.stdout
 
 
@@ -61,3 +67,12 @@ def complain(trouble: Trouble) -> int:
     """Say what to do, and return the exit code."""
     print(f"✗ {trouble}", file=sys.stderr, flush=True)
     return 1
+
+
+def _forget_interrupted(target: Path) -> None:
+    """Remove what installs of `target` left behind that were killed."""
+    for left in target.parent.glob(f"{target.name}.*.part"):
+        try:
+            os.kill(int(left.name.split(".")[-2]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)

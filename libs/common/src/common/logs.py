@@ -29,9 +29,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_LibraryFormatter())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
     # Both say in many lines what readiness says in one; and their texts may quote what they were given.
     for noisy in ("aiokafka", "pymongo"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
@@ -49,17 +47,14 @@ def error_code(error: BaseException) -> str:
     return f"{type(error).__name__}{where}"
 
 
-class _LibraryFormatter(logging.Formatter):
-    """A line of a library: its logger and level, its text only where it is known to be free of contents."""
+class _Libraries(logging.Handler):
+    """A line for what a library says: its text only where that is known to be free of contents."""
 
-    def format(self, record: logging.LogRecord) -> str:
+    def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage() if record.name.startswith("uvicorn") and not record.exc_info else record.funcName
-        structlog.get_logger(module=record.name).warning(
-            "library",
-            text=text,
-            error=error_code(record.exc_info[1]) if record.exc_info and record.exc_info[1] else None,
-        )
-        return ""
+        error = record.exc_info[1] if record.exc_info else None
+        log = structlog.get_logger(module=record.name)
+        log.warning("library", text=text, error=error_code(error) if error else None)
 
 
 def _add_trace(_: Any, __: str, event: EventDict) -> EventDict:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 import uvicorn
+from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
@@ -86,7 +87,7 @@ def service_app(
     answer_with_problems(app)
     for router in routers:
         app.include_router(router)
-    app.include_router(_health(setup, mongo, readers, jobs))
+    app.include_router(_health(setup, mongo, kafka, readers, jobs))
     FastAPIInstrumentor.instrument_app(app, excluded_urls=HEALTH_PATHS)
     return app
 
@@ -126,7 +127,9 @@ async def _finish(tasks: Sequence[asyncio.Task[None]], seconds: float) -> None:
             await task
 
 
-def _health(setup: _Setup, mongo: Mongo, readers: Sequence[tuple[str, Reader]], jobs: Sequence[Job]) -> APIRouter:
+def _health(
+    setup: _Setup, mongo: Mongo, kafka: Kafka, readers: Sequence[tuple[str, Reader]], jobs: Sequence[Job]
+) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/livez")
@@ -143,6 +146,10 @@ def _health(setup: _Setup, mongo: Mongo, readers: Sequence[tuple[str, Reader]], 
             await mongo.ping()
         except PyMongoError:
             missing["database"] = "does not answer"
+        try:
+            await kafka.ping()
+        except (KafkaError, TimeoutError):
+            missing["broker"] = "does not answer"
         return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
     @router.get("/metrics")

@@ -1,6 +1,5 @@
 """The outbox over HTTP: translate, call one handler, translate back."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,7 +7,7 @@ from fastapi import APIRouter, Query
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotSignedIn, PermissionMissing
 from common.events import Channel
-from common.http import Cursor, Limit, Page, encode_cursor, errors, provided, time_position
+from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provided, time_position
 from outbox import handlers
 from outbox.domain import AccountUnknown, AlreadySent, MessageUnknown, PortRefused, Status, StillSending
 from outbox.handlers import Outbox
@@ -36,8 +35,8 @@ async def list_messages(
     status: Status | None = None,
     recipient: Text = None,
     order_number: Text = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Time | None = None,
+    until: Time | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[MessageView]:

@@ -21,6 +21,7 @@ from common import metrics
 from common.events.envelope import Outgoing
 from common.settings import KafkaSettings
 
+PING_SECONDS = 2.0
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
 
 
@@ -94,6 +95,13 @@ class Kafka:
         if self._producer is not None:
             await self._producer.stop()
             self._producer = None
+
+    async def ping(self) -> None:
+        """Raises a KafkaError or TimeoutError when the broker does not answer."""
+        await self.start()
+        if self._producer is not None:
+            async with asyncio.timeout(PING_SECONDS):
+                await self._producer.client.fetch_all_metadata()
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """Publish `records` in their order; returns when all in-sync replicas have all of them.

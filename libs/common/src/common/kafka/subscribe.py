@@ -107,6 +107,8 @@ class Subscription(Generic[E]):
             if records:
                 await self._process(records)
                 done |= {tp: part[-1].offset + 1 for tp, part in polled.items() if part}
+            # What was taken from us meanwhile comes again at another member; its offsets are not ours to commit.
+            done = {tp: offset for tp, offset in done.items() if tp in consumer.assignment()}
             self._measure_lag(consumer, done)
             if done and (not records or time.monotonic() - committed_at > COMMIT_EVERY_SECONDS):
                 await self._commit(consumer, done)
