@@ -22,7 +22,7 @@ faults: tools ## only the tests that kill processes; prints their table
 	@$(PY) -m pytest tests/faults $(ARGS)
 
 bench: tools ## measure against bare baselines; ONLY=outbox chooses
-	@$(PY) -m bench $(ONLY)
+	@PYTHONPATH=deploy/local $(PY) -m bench $(ONLY)
 
 lint: python ## style, types, and the order of imports
 	@.venv/bin/ruff check .

@@ -36,6 +36,9 @@ class KafkaSettings(BaseSettings):
         default=6_000, ge=1_000, description="a dead reader's share is given away after this"
     )
     kafka_batch: int = Field(default=500, ge=1, le=5_000, description="records handled at once at the most")
+    kafka_pace_ms: int = Field(
+        default=15, ge=0, le=1_000, description="batches of a reader begin so far apart at least"
+    )
     kafka_attempts: int = Field(
         default=3, ge=1, description="tries of a single failing record before it is a dead letter"
     )

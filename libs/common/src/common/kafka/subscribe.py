@@ -25,7 +25,7 @@ from opentelemetry.trace import Span, SpanKind
 from common import metrics
 from common.errors import Poison, is_own_trouble
 from common.events.envelope import Event, Received, State, decode
-from common.jobs import Backoff, Stop, Stopped
+from common.jobs import Backoff, Pace, Stop, Stopped
 from common.kafka.connection import Kafka
 from common.kafka.dead_letters import DeadLetter, FloodGate, set_aside
 from common.logs import error_code, logger
@@ -101,7 +101,9 @@ class Subscription(Generic[E]):
         self._go_on()
         done: dict[TopicPartition, int] = {}
         committed_at = 0.0
+        pace = Pace(self._kafka.settings.kafka_pace_ms / 1000)
         while not self._stop.is_set():
+            await pace.turn()
             polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._batch)
             records = [record for part in polled.values() for record in part]
             if records:
