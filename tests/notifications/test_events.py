@@ -256,6 +256,6 @@ async def test_a_killed_process_loses_nothing_and_decides_nothing_twice(platform
     await eventually(lambda: len(events.events) > 50)
     service.kill()
     await service.start()
-    await eventually(lambda: len({e.data.order_number for e in events.events}) == 1_000, timeout=30)
+    await eventually(lambda: len({e.data.order_number for e in events.events}) == 1_000, timeout=60)
     assert len({e.data.message_id for e in events.events}) == 1_000
     assert await service.database["decisions"].count_documents({}) == 1_000

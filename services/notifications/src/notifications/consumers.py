@@ -33,6 +33,8 @@ def subscriptions(notifications: Notifications, kafka: Kafka) -> list[Subscripti
         return subscribe(model, handle, service=SERVICE, kafka=kafka)
 
     return [
+        # Two readers share the partitions of orders: while one waits for the database, the other decides.
+        read(OrderCreated, partial(_notify, notifications)),
         read(OrderCreated, partial(_notify, notifications)),
         read(InvoiceIssued, partial(_notify, notifications)),
         read(CampaignLaunched, partial(_notify_campaign, notifications)),

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind
 from pymongo.errors import PyMongoError
 
 from common import metrics
-from common.jobs import Stop
+from common.jobs import Pace, Stop
 from common.kafka.connection import Kafka
 from common.keyring import Keyring, SecretUnreadable
 from common.logs import error_code, logger
@@ -32,6 +32,8 @@ from outbox.storage import Store
 log = logger(__name__)
 
 LOOK_EVERY_SECONDS = 0.5
+CLAIM_EVERY_SECONDS = 0.01
+WRITE_EVERY_SECONDS = 0.03
 MOST_IN_HAND = 2_000
 MOST_AT_ONCE = 500
 
@@ -71,7 +73,9 @@ class Delivery:
 
     async def claims(self, stop: Stop) -> None:
         """Claim what is due and hand it to the lanes, until `stop`; then give back what was not begun."""
+        pace = Pace(CLAIM_EVERY_SECONDS)
         while not stop.is_set():
+            await pace.turn()
             self.wake.clear()
             if not await self._claim() or len(self._in_hand) >= MOST_IN_HAND:
                 await stop.wait_or(self.wake, LOOK_EVERY_SECONDS)
@@ -177,9 +181,11 @@ class Delivery:
 
     async def results(self, stop: Stop) -> None:
         """Write and announce what the lanes finished, in the batches that come about by themselves."""
+        pace = Pace(WRITE_EVERY_SECONDS)
         while self._results or self._in_hand or not stop.is_set():
             self._finished.clear()
             if self._results:
+                await pace.turn()
                 await self._write_results()
             elif stop.is_set():
                 await self._until_something_finished(LOOK_EVERY_SECONDS)

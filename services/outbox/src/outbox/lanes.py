@@ -9,8 +9,8 @@ from common.mongo import Document
 from outbox.domain import Account, Answer
 from outbox.smtp import Connection, Refused
 
-PER_CONNECTION = 25
-"""Messages a lane takes ahead for each of its connections."""
+PER_CONNECTION = 50
+"""Messages a lane takes ahead for each of its connections: as many as leave while the next are claimed."""
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Lane:
     @property
     def wants_more(self) -> bool:
         """True once, on the way down: half of what it may have in hand is done."""
-        return self.in_hand == self.account.max_connections * PER_CONNECTION // 2
+        return self.in_hand == self.account.max_connections * PER_CONNECTION * 5 // 8
 
     @property
     def is_idle(self) -> bool:
@@ -91,6 +91,8 @@ class Lane:
                 connection.close()
 
     async def _next(self) -> Item | None:
+        if not self._waiting.empty():
+            return self._waiting.get_nowait()
         self._idle += 1
         try:
             async with asyncio.timeout(self._idle_seconds):

@@ -6,9 +6,10 @@ No value can add a header: control characters are taken out, and what is not ASC
 
 import base64
 import re
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import formatdate
+from functools import lru_cache
 
 import idna
 
@@ -44,7 +45,7 @@ def compose(mail: Mail) -> bytes:
         f"From: {_mailbox(mail.from_name, mail.from_address)}",
         f"To: {_mailbox(mail.to_name, mail.to_address)}",
         f"Subject: {_unstructured(mail.subject)}",
-        f"Date: {format_datetime(datetime.now(UTC))}",
+        f"Date: {_date(int(time.time()))}",
         f"Message-ID: {message_id_header(mail.message_id, mail.from_address)}",
         "MIME-Version: 1.0",
         "Auto-Submitted: auto-generated",
@@ -73,6 +74,11 @@ def dot_stuffed(content: bytes) -> bytes:
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
     return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return formatdate(second)
 
 
 def _part(kind: str, body: str) -> str:

@@ -59,12 +59,13 @@ class Replies(asyncio.Protocol):
 
     async def next(self, seconds: float) -> tuple[int, str]:
         """Code and text of the next answer. Raises Disconnected, TimeoutError."""
-        async with asyncio.timeout(seconds):
-            while not self._arrived:
-                if not self.is_open:
-                    raise Disconnected
-                self._waiter = asyncio.get_running_loop().create_future()
-                await self._waiter
+        if not self._arrived:  # of pipelined answers the later ones are mostly there already
+            async with asyncio.timeout(seconds):
+                while not self._arrived:
+                    if not self.is_open:
+                        raise Disconnected
+                    self._waiter = asyncio.get_running_loop().create_future()
+                    await self._waiter
         return self._arrived.popleft()
 
     def _take(self, line: str) -> None:
@@ -90,7 +91,6 @@ class Connection:
         self._pipelining = pipelining
         self._utf8 = utf8
         self._timeout = seconds
-        self.used_at = asyncio.get_running_loop().time()
         transport.set_protocol(self._replies)
 
     @property
@@ -105,7 +105,6 @@ class Connection:
 
     async def send(self, sender: str, recipient: str, content: bytes) -> Answer:
         """One mail to one recipient. Always answers; after a broken exchange the connection is closed."""
-        self.used_at = asyncio.get_running_loop().time()
         sender, recipient = ascii_address(sender), ascii_address(recipient)
         if _CONTROL.search(sender + recipient):
             return Answer(Outcome.RECIPIENT_REFUSED, reply="the address has characters that no address has")
