@@ -65,6 +65,12 @@ def test_where_there_is_no_manager_the_owner_stands_in() -> None:
     assert (found.address, found.reasons[0].why) == (OWNER, Why.OWNER_STANDS_IN)
 
 
+def test_the_reason_does_not_name_the_manager_twice() -> None:
+    """A8, A9: on the default setting the manager is the role that nobody holds."""
+    [found] = resolve([ByRole(MANAGER)], [], SHOP)
+    assert found.reasons[0].words() == "there is no manager: the owner stands in"
+
+
 def test_without_even_an_owner_it_is_not_silently_nobody() -> None:
     """A8."""
     with pytest.raises(Nobody):

@@ -1,8 +1,10 @@
 """Who receives what, as people set it (A5, A6, A9)."""
 
 import pytest
+from httpx import Response
 
 from common.auth import Permission
+from common.events import MessageRequested, OrderCreated
 from tests.support.eventually import unique
 from tests.support.partners import announce_partner
 from tests.support.platform import Platform
@@ -67,9 +69,21 @@ async def test_settings_and_events_are_the_partners_own(platform: Platform) -> N
     await service.http.put("/settings/order.created", json=body, headers=platform.tokens.headers(theirs))
     answer = await service.http.get("/settings", headers=platform.tokens.headers(mine))
     assert "secret@x.example.com" not in answer.text
-    unknown = {"source": "/test", "id": unique("e")}
-    missing = await service.http.get("/events", params=unknown, headers=platform.tokens.headers(mine))
-    assert missing.status_code == 404
+
+
+async def test_what_became_of_another_partners_event_is_as_unknown_as_what_never_was(platform: Platform) -> None:
+    service, io = await platform.service("notifications"), platform.io
+    mine, theirs, event_id = unique("prt"), await announce_partner(io), unique("e")
+    await io.publish(OrderCreated(partner_id=theirs, order_number="1"), event_id=event_id)
+    await io.follow(MessageRequested).wait_for(lambda e: e.data.partner_id == theirs)
+
+    async def ask(partner: str, event_id: str) -> Response:
+        query = {"source": "/test", "id": event_id}
+        return await service.http.get("/events", params=query, headers=platform.tokens.headers(partner))
+
+    assert (await ask(theirs, event_id)).json()["status"] == "decided"
+    foreign, unknown = await ask(mine, event_id), await ask(mine, unique("e"))
+    assert (foreign.status_code, foreign.json()) == (404, unknown.json())
 
 
 async def test_a_dry_run_of_another_partners_data_speaks_of_the_own(platform: Platform) -> None:
@@ -81,3 +95,18 @@ async def test_a_dry_run_of_another_partners_data_speaks_of_the_own(platform: Pl
     assert (bad.status_code, bad.json()["errors"][0]["place"]) == (422, "total")
     unknown = await service.http.post("/kinds/return.opened/dry-run", json={}, headers=headers)
     assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("sample", "place"),
+    [
+        ({"order_number": "1", "lines": [{"name": "x", "quantity": "2"}]}, "lines/0/quantity"),
+        ({"order_number": "1", "placed_at": 5}, "placed_at"),
+        ({}, "order_number"),
+    ],
+)
+async def test_a_dry_run_refuses_what_would_be_a_dead_letter(platform: Platform, sample: object, place: str) -> None:
+    """A9: a sample is read as strictly as an event is."""
+    service, headers = await platform.service("notifications"), platform.tokens.headers(unique("prt"))
+    answer = await service.http.post("/kinds/order.created/dry-run", json=sample, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["place"]) == (422, place)

@@ -1,7 +1,11 @@
 """The words of the messages: languages, escaping, and subjects that stay one line."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from common.events import OrderCreated
+from common.events.marketplace import OrderLine
 from notifications.domain import Partner
 from notifications.kinds import Kinds
 from tests.support.eventually import unique
@@ -57,3 +61,37 @@ def test_a_template_cannot_reach_into_the_program() -> None:
     data = {"name": "{{ ''.__class__.__mro__ }}" + mark}
     content = KINDS.get("campaign.launched").render("en", data=data, partner=PARTNER, recipient=RECIPIENT)
     assert "{{ ''.__class__.__mro__ }}" + mark in content.text
+
+
+@pytest.mark.parametrize(("language", "rest"), [("pl", "… i jeszcze 3"), ("en", "… and 3 more")])
+def test_of_a_long_order_the_first_hundred_lines_are_shown(language: str, rest: str) -> None:
+    lines = [{"name": f"line-{i}.", "quantity": 1} for i in range(103)]
+    data = {"order_number": "1", "lines": lines}
+    content = KINDS.get("order.created").render(language, data=data, partner=PARTNER, recipient=RECIPIENT)
+    for shown in (content.text, content.html):
+        assert "line-99." in shown
+        assert "line-100." not in shown
+        assert rest in shown
+
+
+@pytest.mark.parametrize("language", ["pl", "en"])
+def test_the_largest_order_of_the_contract_fits_into_a_message_and_into_its_escalation(language: str) -> None:
+    """F6: what may be published can be sent, however much of it is escaped."""
+    largest = OrderCreated(
+        partner_id="p", order_number="<" * 64, total="-123456789012345.1234", currency="PLN",
+        placed_at=datetime.now(UTC), lines=[OrderLine(name="'" * 500, quantity=1_000_000)] * 500,
+    )  # fmt: skip
+    data = largest.model_dump(mode="json")
+    original = KINDS.get("order.created").render(language, data=data, partner=PARTNER, recipient=RECIPIENT)
+    failure = {"address": "a@x.example", "reply": "5" * 1_000}
+    assert KINDS.escalation(language).render(failed=failure, original=original).text.endswith(original.text)
+
+
+def test_the_answer_of_a_mail_server_is_no_markup_and_no_header() -> None:
+    """A8."""
+    original = KINDS.get("order.created").render("en", data=DATA["order.created"], partner=PARTNER, recipient=RECIPIENT)
+    failure = {"address": "a@x.example", "reply": "550 <img src=x>\r\nBcc: evil@example.com"}
+    content = KINDS.escalation("en").render(failed=failure, original=original)
+    assert "<img" not in content.html
+    assert len(content.subject.splitlines()) == 1
+    assert original.html in content.html, "what is escaped already is not escaped again"

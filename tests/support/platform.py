@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from aiokafka.admin import AIOKafkaAdminClient
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from common.kafka.topics import create_topics
+from common.kafka.topics import create_topics, wanted_topics
 from common.settings import KafkaSettings
 from tests.support.eventually import eventually
 from tests.support.kafka_io import KafkaIO
@@ -133,9 +134,18 @@ class Platform:
         for service in self._services.values():
             await service.close()
         await self.io.close()
+        await self._delete_topics()
         for name in self._services:
             await self.mongo.drop_database(self._database(name))
         await self.mongo.close()
+
+    async def _delete_topics(self) -> None:
+        """A broker that is not ours alone must not fill up with the topics of past sessions."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka_bootstrap)
+        await admin.start()
+        settings = KafkaSettings(kafka_prefix=self.prefix)
+        await admin.delete_topics([topic.name for topic in wanted_topics(settings)])
+        await admin.close()
 
     def _database(self, name: str) -> str:
         return f"{self.prefix}{name}".replace(".", "_")

@@ -31,7 +31,7 @@ _KAFKA_OWN = (
     kafka.ProducerClosed,
     kafka.UnknownTopicOrPartitionError,
 )
-_MONGO_OWN = (mongo.ConnectionFailure, mongo.WTimeoutError, mongo.ExecutionTimeout)
+_MONGO_OWN = (mongo.ConnectionFailure, mongo.WriteConcernError, mongo.ExecutionTimeout)
 
 
 class Problem(Exception):
@@ -109,6 +109,8 @@ def is_own_trouble(error: BaseException) -> bool:
     """True when `error` says that our database or broker is away, so that waiting and trying again is right."""
     if isinstance(error, (*_MONGO_OWN, *_KAFKA_OWN)):
         return True
+    if isinstance(error, mongo.BulkWriteError) and error.details.get("writeConcernErrors"):
+        return True  # written, but perhaps not by a majority yet
     if isinstance(error, mongo.OperationFailure):
         return error.has_error_label("RetryableWriteError") or error.code == _DISK_FULL
     return False

@@ -95,7 +95,8 @@ class Store:
             await self.partners.of_all_partners.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
             # An upsert whose version is not older finds nothing, tries to insert, and collides: nothing to do.
-            if any(one["code"] != _DUPLICATE_KEY for one in error.details["writeErrors"]):
+            collisions = all(one["code"] == _DUPLICATE_KEY for one in error.details["writeErrors"])
+            if error.details.get("writeConcernErrors") or not collisions:
                 raise
 
 

@@ -19,9 +19,7 @@ from common.kafka.connection import Kafka
 from common.kafka.subscribe import Subscription, subscribe
 from notifications import handlers
 from notifications.domain import Occurrence
-from notifications.handlers import Notifications
-
-SERVICE = "notifications"
+from notifications.handlers import SERVICE, Notifications
 
 E = TypeVar("E", bound=Event)
 

@@ -98,6 +98,8 @@ class Reason:
                 return "listed by e-mail"
             case Why.MANAGER_STANDS_IN:
                 return f"nobody holds {roles}: the manager stands in"
+            case Why.OWNER_STANDS_IN if self.roles == (MANAGER,):
+                return "there is no manager: the owner stands in"
             case Why.OWNER_STANDS_IN:
                 return f"nobody holds {roles}, nor is there a manager: the owner stands in"
             case Why.ESCALATED_TO_MANAGER:
@@ -266,13 +268,11 @@ class Decision:
     escalations: tuple[Escalated, ...] = ()
 
 
-def address_messages(
-    occurrence: Occurrence, recipients: Iterable[Recipient], channel: str = "email"
-) -> tuple[Addressed, ...]:
-    """Give every recipient a message id, computed so that asking twice is asking once."""
+def address_messages(cause_id: str, recipients: Iterable[Recipient], channel: str = "email") -> tuple[Addressed, ...]:
+    """Give every recipient a message id, computed from what caused it so that asking twice is asking once."""
     return tuple(
         Addressed(
-            message_id=computed_id(occurrence.id, channel, one.address.casefold()),
+            message_id=computed_id(cause_id, channel, one.address.casefold()),
             address=one.address,
             name=one.name,
             person_id=one.person_id,

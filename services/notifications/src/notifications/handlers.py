@@ -12,6 +12,7 @@ from common.errors import Poison
 from common.events import ContactChanged, MessageFailed, Outgoing, PartnerChanged, Received
 from common.ids import computed_id
 from common.kafka.connection import Kafka
+from common.kafka.dead_letters import set_aside
 from notifications.domain import (
     Decision,
     Escalated,
@@ -22,8 +23,10 @@ from notifications.domain import (
     resolve,
 )
 from notifications.kinds import Kinds
-from notifications.messages import escalation_record, message_record
+from notifications.messages import dead_letter, escalation_record, message_record
 from notifications.storage import Directory, Store
+
+SERVICE = "notifications"
 
 
 @dataclass
@@ -51,9 +54,13 @@ async def _notify_kind(notifications: Notifications, kind: str, occurrences: Seq
     store = notifications.store
     directory = await store.directory_of_all_partners(kind, (one.partner_id for one in occurrences))
     decisions, undecided = _decide(directory, occurrences, datetime.now(UTC))
+    before = await _decided_before(notifications, directory, undecided)
+    records = _records(notifications, directory, decisions)  # what cannot be put into words is never stored as decided
     stored = await store.keep_decisions(decisions)
-    await notifications.kafka.publish(_records(notifications, directory, stored))
-    return undecided
+    if stored != decisions:
+        records = _records(notifications, directory, stored)
+    await notifications.kafka.publish(records + _records(notifications, directory, before.values()))
+    return [one for one in undecided if one.id not in before]
 
 
 def _decide(
@@ -70,8 +77,15 @@ def _decide(
         except Nobody:
             undecided.append(one)
         else:
-            decisions.setdefault(one.id, Decision(one, address_messages(one, recipients), now))
+            decisions.setdefault(one.id, Decision(one, address_messages(one.id, recipients), now))
     return list(decisions.values()), undecided
+
+
+async def _decided_before(
+    notifications: Notifications, directory: Directory, undecided: Iterable[Occurrence]
+) -> dict[str, Decision]:
+    """What was decided while there still was somebody to tell: that stays so, though there is nobody now."""
+    return await _decisions(notifications, [one.id for one in undecided if one.partner_id in directory.partners])
 
 
 def _records(notifications: Notifications, directory: Directory, decisions: Iterable[Decision]) -> list[Outgoing]:
@@ -87,51 +101,41 @@ def _records(notifications: Notifications, directory: Directory, decisions: Iter
 async def escalate_all(notifications: Notifications, events: Sequence[Received[MessageFailed]]) -> None:
     """Tell the next in the chain of every message that could not be delivered, once each (A8).
 
-    Failures of messages that are not ours are left alone. Raises Poison for one that we never decided about.
+    Failures of messages that are not ours are left alone. Raises Poison for one that we never decided about, or whose
+    partner is gone.
     """
-    failures = [event for event in events if event.data.kind in notifications.kinds]
-    ids = {event.data.message_id: _decision_id(event.data) for event in failures}
-    decisions = await _decisions(notifications, ids.values())
-    unknown = [event for event in failures if ids[event.data.message_id] not in decisions]
-    if unknown:
+    ours = [event for event in events if event.data.kind in notifications.kinds]
+    for kind in {event.data.kind: None for event in ours}:
+        await _escalate_kind(notifications, kind, [event for event in ours if event.data.kind == kind])
+
+
+async def _escalate_kind(notifications: Notifications, kind: str, events: Sequence[Received[MessageFailed]]) -> None:
+    store = notifications.store
+    directory = await store.directory_of_all_partners(kind, (event.data.partner_id for event in events))
+    decided = [_decision_id(event.data) for event in events]
+    if (await _decisions(notifications, decided)).keys() != set(decided):
         raise Poison("unknown_message", "no decision of ours is behind this message")
-    escalations = [
-        (
-            ids[event.data.message_id],
-            await _escalation(notifications, event.data, decisions[ids[event.data.message_id]]),
-        )
-        for event in failures
-    ]
-    await notifications.store.add_escalations(escalations)
-    stored = await _decisions(notifications, ids.values())
+    if not directory.partners.keys() >= {event.data.partner_id for event in events}:
+        raise Poison("unknown_partner", "the partner is gone")
+    await store.add_escalations([(_decision_id(event.data), _escalate(directory, event.data)) for event in events])
+    stored = await _decisions(notifications, decided)
     records: list[Outgoing] = []
-    for event in failures:
-        records += await _escalation_records(notifications, event, stored[ids[event.data.message_id]])
+    for event in events:
+        records += _escalation_records(notifications, directory, event, stored[_decision_id(event.data)])
     await notifications.kafka.publish(records)
 
 
-async def _escalation(notifications: Notifications, failed: MessageFailed, decision: Decision) -> Escalated:
-    directory = await notifications.store.directory_of_all_partners(failed.kind, [failed.partner_id])
+def _escalate(directory: Directory, failed: MessageFailed) -> Escalated:
     level = failed.escalation.level if failed.escalation else 0
-    partner = directory.partners[failed.partner_id]
-    people = directory.people_of(failed.partner_id)
+    people, partner = directory.people_of(failed.partner_id), directory.partners[failed.partner_id]
     level, recipients = next_in_chain(level, failed.recipient.address, people, partner)
-    occurrence = Occurrence(
-        id=computed_id("escalation", failed.message_id),
-        source=decision.about.source,
-        event_id=decision.about.event_id,
-        time=decision.about.time,
-        kind=failed.kind,
-        partner_id=failed.partner_id,
-        data={},
-    )
-    return Escalated(failed.message_id, level, address_messages(occurrence, recipients))
+    cause_id = computed_id("escalation", failed.message_id)
+    return Escalated(failed.message_id, level, address_messages(cause_id, recipients))
 
 
-async def _escalation_records(
-    notifications: Notifications, event: Received[MessageFailed], decision: Decision
+def _escalation_records(
+    notifications: Notifications, directory: Directory, event: Received[MessageFailed], decision: Decision
 ) -> list[Outgoing]:
-    directory = await notifications.store.directory_of_all_partners(event.data.kind, [event.data.partner_id])
     kind = notifications.kinds.get(event.data.kind)
     partner = directory.partners[event.data.partner_id]
     words = notifications.kinds.escalation(partner.language)
@@ -144,7 +148,8 @@ async def _escalation_records(
 
 
 async def _decisions(notifications: Notifications, ids: Iterable[str]) -> dict[str, Decision]:
-    found = await notifications.store.decisions_by_id_of_all_partners(list(set(ids)))
+    wanted = list(set(ids))
+    found = await notifications.store.decisions_by_id_of_all_partners(wanted) if wanted else []
     return {decision.about.id: decision for decision in found}
 
 
@@ -165,10 +170,37 @@ async def keep_partners(notifications: Notifications, events: Sequence[Received[
 
 
 async def retry(notifications: Notifications, occurrences: Sequence[Occurrence]) -> list[Occurrence]:
-    """Decide what waited, where that is possible now; returns what still waits. The rest stops once published."""
+    """Decide what waited, where that is possible now; returns what still waits. The rest stops once published.
+
+    One that can never be told becomes a dead letter, so that it does not hold up those of other partners.
+    """
     undecided: list[Occurrence] = []
     for kind in {one.kind: None for one in occurrences}:
-        undecided += await _notify_kind(notifications, kind, [one for one in occurrences if one.kind == kind])
+        undecided += await _retry_kind(notifications, kind, [one for one in occurrences if one.kind == kind])
     still = {one.id for one in undecided}
     await notifications.store.stop_waiting([one.id for one in occurrences if one.id not in still])
     return undecided
+
+
+async def _retry_kind(notifications: Notifications, kind: str, occurrences: Sequence[Occurrence]) -> list[Occurrence]:
+    """Halves are tried until the culprit stands alone, as a subscription does."""
+    try:
+        return await _notify_kind(notifications, kind, occurrences)
+    except Poison as poison:
+        if len(occurrences) == 1:
+            await give_up(notifications, occurrences, poison)
+            return []
+    middle = len(occurrences) // 2
+    return [
+        *await _retry_kind(notifications, kind, occurrences[:middle]),
+        *await _retry_kind(notifications, kind, occurrences[middle:]),
+    ]
+
+
+async def give_up(notifications: Notifications, occurrences: Iterable[Occurrence], poison: Poison) -> None:
+    """Make dead letters of events that waited; they stop waiting once these are published."""
+    occurrences = list(occurrences)
+    for kind in {one.kind: None for one in occurrences}:
+        letters = [dead_letter(one, poison) for one in occurrences if one.kind == kind]
+        await set_aside(notifications.kafka, kind, SERVICE, letters)
+    await notifications.store.stop_waiting([one.id for one in occurrences])

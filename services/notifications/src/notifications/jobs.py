@@ -3,13 +3,9 @@
 from datetime import UTC, datetime
 
 from common.errors import Poison
-from common.events import CampaignLaunched, encode
 from common.jobs import Job, Stop
-from common.kafka.dead_letters import DeadLetter, StoredRecord, set_aside
 from notifications import handlers
-from notifications.domain import Occurrence
 from notifications.handlers import Notifications
-from notifications.models import MODELS
 
 BATCH = 500
 
@@ -34,17 +30,6 @@ async def look_at_waiting(notifications: Notifications) -> None:
     deadlines = {occurrence.id: until for occurrence, until in found}
     still = await handlers.retry(notifications, [occurrence for occurrence, _ in found])
     expired = [one for one in still if deadlines[one.id] <= now]
-    for one in expired:
-        await set_aside(notifications.kafka, one.kind, "notifications", [_dead_letter(one)])
-    await notifications.store.stop_waiting([one.id for one in expired])
+    late = Poison("unknown_partner", "the partner did not become known in time")
+    await handlers.give_up(notifications, expired, late)
     await notifications.store.looked_at([one.id for one in still], now)
-
-
-def _dead_letter(occurrence: Occurrence) -> DeadLetter:
-    """The event as its publisher could have sent it for this partner alone, so that it can be replayed."""
-    own = {"partner_ids": [occurrence.partner_id]} if occurrence.kind == CampaignLaunched.TOPIC else {}
-    data = MODELS[occurrence.kind].model_validate({**occurrence.data, **own}, strict=False)
-    record = encode(
-        data, event_id=occurrence.event_id, source=occurrence.source, time=occurrence.time, trace=occurrence.trace
-    )
-    return DeadLetter(StoredRecord.of(record), Poison("unknown_partner", "the partner did not become known in time"))

@@ -8,7 +8,9 @@ from typing import Any
 
 from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import ValidationError
 
+from common.errors import Poison
 from common.events import Content
 from notifications.domain import UnknownKind, at
 
@@ -35,9 +37,12 @@ class Templates:
         )
 
     def render(self, **values: Any) -> Content:
-        """The message. A subject is one line, whatever the values contain."""
+        """The message; its subject is one line, whatever the values contain. Raises Poison when it is too long."""
         subject = " ".join(self.subject.render(values).split())[:MOST_SUBJECT]
-        return Content(subject=subject, text=self.text.render(values), html=self.html.render(values))
+        try:
+            return Content(subject=subject, text=self.text.render(values), html=self.html.render(values))
+        except ValidationError:
+            raise Poison("message_too_long", "its words are longer than a message may be") from None
 
 
 @dataclass(frozen=True)

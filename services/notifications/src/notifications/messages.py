@@ -1,6 +1,8 @@
-"""From a decision to the record that requests its message."""
+"""From a decision to the record that requests its message; from what cannot be decided to its dead letter."""
 
+from common.errors import Poison
 from common.events import (
+    CampaignLaunched,
     Content,
     Escalation,
     EventRef,
@@ -11,8 +13,10 @@ from common.events import (
     Recipient,
     encode,
 )
-from notifications.domain import Addressed, Decision, Escalated, Partner
+from common.kafka.dead_letters import DeadLetter, StoredRecord
+from notifications.domain import Addressed, Decision, Escalated, Occurrence, Partner
 from notifications.kinds import Kind, Templates
+from notifications.models import MODELS
 
 SOURCE = "/notifications"
 
@@ -39,6 +43,14 @@ def escalation_record(
     content = words.render(failed=failure, original=original)
     escalation = Escalation(level=escalated.level, of_message_id=escalated.of_message_id)
     return _record(kind, decision, to, content, escalation, failed.trace)
+
+
+def dead_letter(about: Occurrence, poison: Poison) -> DeadLetter:
+    """The event as its publisher could have sent it for this partner alone, so that it can be replayed."""
+    own = {"partner_ids": [about.partner_id]} if about.kind == CampaignLaunched.TOPIC else {}
+    data = MODELS[about.kind].model_validate({**about.data, **own}, strict=False)
+    record = encode(data, event_id=about.event_id, source=about.source, time=about.time, trace=about.trace)
+    return DeadLetter(StoredRecord.of(record), poison)
 
 
 def _record(

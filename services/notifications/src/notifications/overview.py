@@ -1,5 +1,6 @@
 """The settings as people see and try them: overview, dry run, what became of an event (A6, A8, A9)."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,7 @@ async def dry_run(
     kind = notifications.kinds.get(model.TOPIC)
     own = {"partner_ids": [partner_id]} if model is CampaignLaunched else {"partner_id": partner_id}
     try:
-        data = model.model_validate({**sample, **own}, strict=False).model_dump(mode="json")
+        data = model.model_validate_json(json.dumps({**sample, **own})).model_dump(mode="json")
     except ValidationError as error:
         places = [{"place": "/".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()]
         raise BadSample("Some fields of the sample break a rule; `errors` lists each.", errors=places) from None

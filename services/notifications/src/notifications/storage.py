@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
@@ -73,7 +72,10 @@ class Store:
         self.waiting = mongo.collection("waiting")
 
     async def directory_of_all_partners(self, kind: str, partner_ids: Iterable[str]) -> Directory:
-        """What resolving events of `kind` for these partners needs, in three queries."""
+        """What resolving events of `kind` for these partners needs, in three queries.
+
+        Whoever has no address cannot be told, and counts as not there.
+        """
         ids = list(set(partner_ids))
         keys = [settings_id(partner_id, kind) for partner_id in ids]
         found, settings = await asyncio.gather(
@@ -85,7 +87,8 @@ class Store:
         people: dict[str, list[Person]] = {}
         matter = _those_who_matter(list(partners), entries.values())
         for document in await self.people.of_all_partners.find(matter).to_list():
-            people.setdefault(document["partner_id"], []).append(person_of(document))
+            if document["email"]:
+                people.setdefault(document["partner_id"], []).append(person_of(document))
         return Directory(partners, entries, people)
 
     async def keep_decisions(self, decisions: Sequence[Decision]) -> list[Decision]:
@@ -190,7 +193,8 @@ async def _keep_newer(collection: AsyncCollection[Document], states: Sequence[tu
         await collection.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
         # Where the version is not older the filter finds nothing, the upsert inserts and collides: nothing to do.
-        if any(one["code"] != _DUPLICATE_KEY for one in error.details["writeErrors"]):
+        collisions = all(one["code"] == _DUPLICATE_KEY for one in error.details["writeErrors"])
+        if error.details.get("writeConcernErrors") or not collisions:
             raise
 
 
@@ -206,6 +210,8 @@ def _those_who_matter(partner_ids: list[str], entries: Iterable[tuple[Entry, ...
 
 
 def _partner(state: PartnerChanged) -> Document:
+    if state.deleted:  # whatever its publisher left in it
+        state = PartnerChanged(partner_id=state.partner_id, version=state.version, deleted=True)
     return {
         "partner_id": state.partner_id,
         "name": state.name,
@@ -216,7 +222,11 @@ def _partner(state: PartnerChanged) -> Document:
     }
 
 
-def _person(state: ContactChanged) -> dict[str, Any]:
+def _person(state: ContactChanged) -> Document:
+    if state.deleted:  # whatever its publisher left in it
+        state = ContactChanged(
+            partner_id=state.partner_id, person_id=state.person_id, version=state.version, deleted=True
+        )
     return {
         "partner_id": state.partner_id,
         "name": f"{state.first_name} {state.last_name}".strip(),

@@ -1,0 +1,84 @@
+"""Events that cannot be decided yet, or not any more (A8, F6)."""
+
+from common.events import CampaignLaunched, MessageRequested, OrderCreated
+from common.events.identity import PartnerChanged
+from tests.notifications.steps import became_of, has_partner, knows, waits
+from tests.support.eventually import eventually, unique
+from tests.support.partners import announce_partner, announce_person, change_partner
+from tests.support.platform import Platform
+
+
+async def test_an_event_waits_for_its_partner_and_is_then_delivered(platform: Platform) -> None:
+    """A8, F6: the topics have no order among each other."""
+    service, io = await platform.service("notifications"), platform.io
+    partner, event_id = unique("prt"), unique("e")
+    await io.publish(OrderCreated(partner_id=partner, order_number="1"), event_id=event_id)
+    await waits(service, partner, event_id)
+    await change_partner(io, partner)
+    [event] = await io.follow(MessageRequested).wait_for(lambda e: e.data.partner_id == partner)
+    assert event.data.event.id == event_id
+    assert (await became_of(service, partner, event_id))["status"] == "decided"
+
+    async def nothing_waits() -> bool:
+        return await service.database["waiting"].count_documents({"partner_id": partner}) == 0
+
+    await eventually(nothing_waits)
+
+
+async def test_an_event_of_a_partner_without_anybody_waits_for_somebody(platform: Platform) -> None:
+    """A8: never silently nobody, not even without an owner's address."""
+    service, io = await platform.service("notifications"), platform.io
+    partner, event_id = await announce_partner(io, owner=None), unique("e")
+    await has_partner(service, partner)
+    await io.publish(OrderCreated(partner_id=partner, order_number="1"), event_id=event_id)
+    await waits(service, partner, event_id)
+    mia = await announce_person(io, partner, "manager")
+    [event] = await io.follow(MessageRequested).wait_for(lambda e: e.data.partner_id == partner)
+    assert (event.data.recipient.address, event.data.event.id) == (mia.email, event_id)
+
+
+async def test_an_event_that_waited_too_long_is_a_dead_letter(platform: Platform) -> None:
+    """F6: kept, with its reason, as its publisher could have sent it."""
+    service = await platform.service("notifications", instance="impatient", WAIT_SECONDS="1", WAIT_LOOK_SECONDS="0.1")
+    campaign = CampaignLaunched(campaign_id="bf", name="BF", partner_ids=["prt_nobody"])
+    await service.io.publish(campaign, event_id="e-late")
+    [(headers, value)] = await service.io.dead_letters("campaign.launched", "notifications")
+    assert (headers["dlq_reason"], headers["ce_id"]) == ("unknown_partner", "e-late")
+    assert CampaignLaunched.model_validate_json(value or b"") == campaign
+
+
+async def test_what_was_decided_is_told_again_though_there_is_nobody_now(platform: Platform) -> None:
+    """F6: a repeated event neither waits nor becomes a dead letter because its people left in between."""
+    service, io = await platform.service("notifications"), platform.io
+    partner, event_id = await announce_partner(io), unique("e")
+    await knows(service, partner, f"owner@{partner.replace('_', '-')}.example")
+    order = OrderCreated(partner_id=partner, order_number="1")
+    await io.publish(order, event_id=event_id)
+    events = io.follow(MessageRequested)
+    [first] = await events.wait_for(lambda e: e.data.partner_id == partner)
+    await change_partner(io, partner, owner=None, version=2)
+    await has_partner(service, partner, version=2)
+    await io.publish(order, event_id=event_id)
+    again = await events.wait_for(lambda e: e.data.partner_id == partner, count=2)
+    assert {e.data.message_id for e in again} == {first.data.message_id}
+    assert await service.database["waiting"].count_documents({"partner_id": partner}) == 0
+
+
+async def test_one_that_can_never_be_told_does_not_hold_up_the_others_that_wait(platform: Platform) -> None:
+    """F6: it is a dead letter, and nobody is said to have been told of it; the partner's state is taken in."""
+    service = await platform.service("notifications", instance="endless-name")
+    io, endless, other = service.io, await announce_partner(service.io, owner=None), unique("prt")
+    await has_partner(service, endless)
+    for partner in (endless, other):
+        await io.publish(OrderCreated(partner_id=partner, order_number="1"), event_id=f"e-{partner}")
+        await waits(service, partner, f"e-{partner}")
+    state = PartnerChanged(partner_id=endless, version=2, name="x" * 500_000, owner_email="o@x.example")
+    await io.publish(state, event_id="endless", source="/identity")
+    (headers, _), *_ = await io.dead_letters("order.created", "notifications")
+    assert (headers["dlq_reason"], headers["ce_id"]) == ("message_too_long", f"e-{endless}")
+    await change_partner(io, other)
+    [event] = await io.follow(MessageRequested).wait_for(lambda _: True)
+    assert event.data.partner_id == other
+    assert (await became_of(service, endless, f"e-{endless}"))["status"] == 404
+    assert (await service.database["partners"].count_documents({"version": 2})) == 1
+    assert 'dead_lettered_total{reason="handler_failed"' not in (await service.http.get("/metrics")).text
