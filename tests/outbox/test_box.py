@@ -166,6 +166,21 @@ async def test_another_partners_message_and_account_do_not_exist(platform: Platf
     assert (await outbox.http.get("/accounts", headers=mine)).json() == []
 
 
+async def test_a_kept_password_never_goes_to_another_server(platform: Platform, mail: MailServer) -> None:
+    """B11: who may change an account, but does not know its password, cannot have it sent to himself."""
+    outbox = await platform.service("outbox")
+    partner, account = await sender_account(outbox, mail, username="shop", password="secret")
+    headers, url = platform.tokens.headers(partner), f"/accounts/{account}"
+    same = {"name": "Renamed", "from_address": "shop@kettle.example.com", "host": "127.0.0.1", "port": mail.port}
+    same |= {"tls": "none", "username": "shop", "is_default": True}
+    assert (await outbox.http.put(url, json=same, headers=headers)).status_code == 200
+    for change in ({"host": "evil.example.com"}, {"port": 25}, {"tls": "starttls"}, {"username": "other"}):
+        refused = await outbox.http.put(url, json=same | change, headers=headers)
+        assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (422, "password-needed"), change
+    moved = await outbox.http.put(url, json=same | {"host": "localhost", "password": "new"}, headers=headers)
+    assert moved.status_code == 200
+
+
 async def test_what_is_old_goes_only_when_new_mail_is_sent(platform: Platform, mail: MailServer) -> None:
     """B6: not by a clock; and never what waits."""
     outbox = await platform.service("outbox", instance="pruning", PRUNE_LOOK_SECONDS="0.1")

@@ -9,7 +9,7 @@ from common.errors import Invalid, NotSignedIn, PermissionMissing
 from common.events import Channel
 from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provided, time_position
 from outbox import handlers
-from outbox.domain import AccountUnknown, AlreadySent, MessageUnknown, PortRefused, Status, StillSending
+from outbox.domain import AccountUnknown, AlreadySent, MessageUnknown, PasswordNeeded, PortRefused, Status, StillSending
 from outbox.handlers import Outbox
 from outbox.schemas import AccountFields, AccountHealth, AccountView, MessageDetail, MessageView, TestResult
 from outbox.settings import Settings
@@ -107,11 +107,13 @@ async def health(caller: Reader, outbox: OutboxDep) -> list[AccountHealth]:
     return [AccountHealth.of(*one) for one in await handlers.health(outbox, caller.partner_id)]
 
 
-@router.put("/accounts/{account_id}", tags=["accounts"], responses=ALWAYS | errors(AccountUnknown, PortRefused))
+@router.put(
+    "/accounts/{account_id}", tags=["accounts"], responses=ALWAYS | errors(AccountUnknown, PortRefused, PasswordNeeded)
+)
 async def replace_account(
     account_id: str, new: AccountFields, caller: AccountWriter, outbox: OutboxDep, settings: SettingsDep
 ) -> AccountView:
-    """Change a sender account; without a password the old one stays (B11)."""
+    """Change a sender account; without a password the old one stays, unless it would go to another server (B11)."""
     account = new.to_domain(caller.partner_id, settings.account_connections, account_id)
     return AccountView.of(await handlers.replace_account(outbox, account))
 

@@ -79,6 +79,12 @@ class PortRefused(Invalid):
     code, title = "port-refused", "This port may not be used"
 
 
+class PasswordNeeded(Invalid):
+    """The kept password was given for another server (B11)."""
+
+    code, title = "password-needed", "The password must be given again"
+
+
 class HostRefused(Exception):
     """The account's host leads into the operator's inner network, or nowhere. `words` may be shown to its owner."""
 
@@ -114,6 +120,11 @@ class Account:
     is_default: bool
     max_connections: int
     version: int = 1
+
+    def goes_where(self, other: "Account") -> bool:
+        """True when the password would go to the same server, as the same user, protected in the same way."""
+        names = ("host", "port", "tls", "username")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
 
 def understand(stage: Stage, code: int, text: str) -> Answer:

@@ -16,6 +16,7 @@ from outbox.domain import (
     AlreadySent,
     Answer,
     MessageUnknown,
+    PasswordNeeded,
     PortRefused,
     Status,
     StillSending,
@@ -119,7 +120,14 @@ async def add_account(outbox: Outbox, account: Account) -> Account:
 
 
 async def replace_account(outbox: Outbox, account: Account) -> Account:
-    """Change a sender account (B11); without a password the old one stays. Raises AccountUnknown, PortRefused."""
+    """Change a sender account (B11); without a password the old one stays, as long as it goes to the same server.
+
+    Raises AccountUnknown, PortRefused, PasswordNeeded.
+    """
+    before = await outbox.store.account(account.partner_id, account.id)
+    if before is not None and before.password and account.password is None and not account.goes_where(before):
+        # Otherwise whoever may change an account, but does not know its password, could have it sent to himself.
+        raise PasswordNeeded("Host, port, tls or username changed: send `password` too.")
     changed = await outbox.store.replace_account(_sealed(outbox, account))
     if changed is None:
         raise AccountUnknown("There is no such sender account.")
