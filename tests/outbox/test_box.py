@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -85,6 +86,31 @@ async def test_no_list_scans_the_collection(platform: Platform, query: dict[str,
     assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
 
 
+async def test_no_job_of_the_engine_scans_the_collection(platform: Platform) -> None:
+    """House rule: what runs every second must not read every message there is."""
+    outbox = await platform.service("outbox")
+    await waiting_box(outbox)
+    now = datetime.now(UTC)
+    per_account = {"$group": {"_id": "$account_id", "count": {"$sum": 1}}}
+    due = {"status": "WAITING", "due_at": {"$lte": now}, "account_id": {"$nin": ["acc_full"]}}
+    held = {"waiting_reason": "no_sender_account"}
+    commands: list[dict[str, Any]] = [
+        {"find": "messages", "filter": due, "sort": {"rank": 1, "due_at": 1}, "limit": 500},
+        {"find": "messages", "filter": {"status": "SENDING", "claim.until": {"$lt": now}}},
+        {"find": "messages", "filter": {"facts.at": {"$lt": now}}},
+        {"find": "messages", "filter": held | {"partner_id": "prt_x", "channel": "email"}},
+        {"distinct": "messages", "key": "partner_id", "query": held},
+        *(
+            {"aggregate": "messages", "pipeline": [{"$match": {"status": status}}, per_account], "cursor": {}}
+            for status in ("WAITING", "SENDING", "ERROR")
+        ),
+    ]
+    for command in commands:
+        plan = await outbox.database.command("explain", command)
+        assert "IXSCAN" in str(plan) or "DISTINCT_SCAN" in str(plan), command
+        assert "COLLSCAN" not in str(plan), command
+
+
 async def test_a_message_is_deleted_unless_it_is_being_sent(platform: Platform) -> None:
     """B3."""
     outbox = await platform.service("outbox")
@@ -99,7 +125,7 @@ async def test_a_message_is_deleted_unless_it_is_being_sent(platform: Platform) 
     refused = await outbox.http.delete(f"/messages/{second}", headers=headers)
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "still-sending")
     resend = await outbox.http.post(f"/messages/{second}/resend", headers=headers)
-    assert resend.status_code in (404, 409)
+    assert (resend.status_code, resend.json()["type"].rpartition("/")[2]) == (409, "still-sending")
     assert [one["id"] for one in await box(outbox, partner)] == [second]
 
 
@@ -182,7 +208,7 @@ async def test_a_kept_password_never_goes_to_another_server(platform: Platform, 
 
 
 async def test_what_is_old_goes_only_when_new_mail_is_sent(platform: Platform, mail: MailServer) -> None:
-    """B6: not by a clock; and never what waits."""
+    """B6: not by a clock; never what waits, is younger than seven days, or was not announced yet."""
     outbox = await platform.service("outbox", instance="pruning", PRUNE_LOOK_SECONDS="0.1")
     old = datetime.now(UTC) - timedelta(days=8)
     silent, active = unique("prt"), unique("prt")
@@ -192,12 +218,50 @@ async def test_what_is_old_goes_only_when_new_mail_is_sent(platform: Platform, m
         await settled(outbox, partner, "SENT", "SENT")
     # The sendings above are over; from here on only the active partner sends.
     await eventually(lambda: "pruned" in outbox.log_text())
-    await outbox.database["messages"].update_many({}, {"$set": {"requested_at": old, "executed_at": old}})
+    messages = outbox.database["messages"]
+    await messages.update_many({}, {"$set": {"requested_at": old, "executed_at": old}})
+    template = await messages.find_one({"partner_id": active})
+    assert template is not None
+    young = datetime.now(UTC) - timedelta(days=7) + timedelta(minutes=5)
+    far = datetime.now(UTC) + timedelta(days=1)
+    kept: list[dict[str, Any]] = [
+        template | {"_id": unique("young"), "executed_at": young},
+        template | {"_id": unique("waiting"), "status": "WAITING", "due_at": far, "executed_at": None},
+        template | {"_id": unique("unannounced"), "facts": [{"id": "f", "at": far}]},
+    ]
+    await messages.insert_many(kept)
     fresh = message(active, "new@x.example")
     await request(outbox, fresh)
+    staying = {fresh.message_id, *(one["_id"] for one in kept)}
 
     async def pruned() -> bool:
-        return [one["id"] for one in await box(outbox, active)] == [fresh.message_id]
+        return {one["id"] for one in await box(outbox, active)} == staying
 
     await eventually(pruned)
     assert len(await box(outbox, silent)) == 2
+
+
+async def test_without_an_account_a_resend_says_what_is_missing(platform: Platform) -> None:
+    """B4: the message is known, so this is no 404."""
+    outbox = await platform.service("outbox")
+    partner, [message_id] = await waiting_box(outbox, 1)
+    url = f"/messages/{message_id}/resend"
+    answer = await outbox.http.post(url, headers=platform.tokens.headers(partner))
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "no-sender-account")
+
+
+async def test_an_sms_is_not_sent_as_mail(platform: Platform, mail: MailServer) -> None:
+    """B11: it waits for a gateway, also when a mail account comes."""
+    outbox = await platform.service("outbox")
+    partner, _ = await sender_account(outbox, mail)
+    number = f"+48{uuid4().int % 10**9:09}"
+    sms, letter = message(partner, number, channel="sms"), message(partner, "ann@x.example")
+    await request(outbox, sms, letter)
+    rows = await settled(outbox, partner, "SENT", "WAITING")
+    assert [(row["id"], row["error"]) for row in rows if row["channel"] == "sms"] == [
+        (sms.message_id, "no_sender_account")
+    ]
+    await sender_account(outbox, mail, partner=partner)
+    await request(outbox, message(partner, "ben@x.example"))
+    await settled(outbox, partner, "SENT", "SENT", "WAITING")
+    assert mail.attempts.get(number) is None

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
+from typing import Any
+from uuid import uuid4
 
 from common.events import Content, MessageFailed, MessageSent
 from tests.support.eventually import eventually, unique
@@ -98,6 +101,45 @@ async def test_a_connection_lost_before_the_content_is_no_duplicate(platform: Pl
     await request(outbox, message(partner, to))
     [row] = await settled(outbox, partner, "SENT")
     assert (row["possible_duplicate"], len(mail.to(to))) == (False, 1)
+
+
+async def test_an_impossible_address_ends_in_error_and_takes_nobody_along(platform: Platform, mail: MailServer) -> None:
+    """B10: it must not hang in SENDING for as long as the process lives."""
+    outbox = await platform.service("outbox")
+    partner, _ = await sender_account(outbox, mail, max_connections=1)
+    await request(outbox, message(partner, "ann@-\u017c.example"), message(partner, address()))
+    rows = await settled(outbox, partner, "ERROR", "SENT", timeout=10)
+    assert [row["error"] for row in rows if row["status"] == "ERROR"] == ["the address has a domain that cannot be"]
+
+
+async def test_every_attempt_is_a_span_in_the_messages_own_trace(platform: Platform, mail: MailServer) -> None:
+    """F4: also one that never came to speak; ids and codes, no addresses; the announcement continues it."""
+    outbox = await platform.service("outbox", instance="traced", OTEL_TRACES_EXPORTER="console", LEASE_SECONDS="1")
+    partner, account = await sender_account(outbox, mail, username="shop", password="wrong")
+    trace_id, to = uuid4().hex, address("traced")
+    wanted = message(partner, to)
+    trace = f"00-{trace_id}-00f067aa0ba902b7-01"
+    await outbox.io.publish(wanted, event_id=wanted.message_id, trace=trace)
+
+    def spans() -> list[dict[str, Any]]:
+        found = re.findall(r"^\{\n.*?^\}$", outbox.log_text(), re.MULTILINE | re.DOTALL)
+        parsed = [json.loads(one) for one in found]
+        return [one for one in parsed if one["name"] == "smtp deliver" and trace_id in one["context"]["trace_id"]]
+
+    await eventually(lambda: len(spans()) == 1)
+    headers = outbox.tokens.headers(partner)
+    fields = {"name": "Shop", "from_address": "shop@kettle.example.com", "host": "127.0.0.1", "port": mail.port}
+    fields |= {"tls": "none", "username": "shop", "password": "right", "is_default": True}
+    assert (await outbox.http.put(f"/accounts/{account}", json=fields, headers=headers)).status_code == 200
+    assert (await outbox.http.post(f"/messages/{wanted.message_id}/resend", headers=headers)).status_code == 200
+    await eventually(lambda: len(spans()) == 2)
+    seen = [(one["attributes"]["message.attempt"], one["attributes"]["smtp.code"]) for one in spans()]
+    assert seen == [(1, 535), (2, 250)]
+    assert all(one["kind"] == "SpanKind.CLIENT" for one in spans())
+    assert to not in json.dumps(spans())
+    [sent] = await outbox.io.follow(MessageSent).wait_for(lambda e: e.data.message_id == wanted.message_id)
+    assert sent.trace is not None
+    assert spans()[1]["context"]["span_id"].removeprefix("0x") in sent.trace
 
 
 async def test_what_is_tried_for_too_long_ends_in_error(platform: Platform, mail: MailServer) -> None:
@@ -196,7 +238,11 @@ async def test_a_killed_process_loses_no_mail_and_counts_what_may_be_double(
     assert len(copies) == 600
     facts = outbox.io.follow(MessageSent)
     await eventually(lambda: len({e.data.message_id for e in facts.events}) == 600, timeout=20)
-    assert await outbox.database["messages"].count_documents({"facts.at": {"$exists": True}}) == 0
+
+    async def nothing_is_left_to_announce() -> bool:
+        return await outbox.database["messages"].count_documents({"facts.at": {"$exists": True}}) == 0
+
+    await eventually(nothing_is_left_to_announce)
 
 
 async def test_sigterm_leaves_nothing_in_flight_and_doubles_nothing(platform: Platform, mail: MailServer) -> None:
@@ -244,6 +290,56 @@ async def test_an_account_cannot_reach_the_operators_inner_network(platform: Pla
         made = await outbox.http.post("/accounts", json=refused | {"host": host, "port": 25}, headers=headers)
         tested = await outbox.http.post(f"/accounts/{made.json()['id']}/test", headers=headers)
         assert tested.json() == {"works": False, "words": f"{host} is inside the operator's network"}
+
+
+async def test_changing_an_unknown_account_leaves_the_default_one(platform: Platform, mail: MailServer) -> None:
+    """B11: nor does it for an account of somebody else."""
+    outbox = await platform.service("outbox")
+    partner, account = await sender_account(outbox, mail)
+    _, foreign = await sender_account(outbox, mail)
+    headers = outbox.tokens.headers(partner)
+    fields = {"name": "x", "from_address": "a@b.example.com", "host": "127.0.0.1", "port": mail.port, "tls": "none"}
+    for other in ("acc_unknown", foreign):
+        answer = await outbox.http.put(f"/accounts/{other}", json=fields | {"is_default": True}, headers=headers)
+        assert answer.status_code == 404
+    listed = (await outbox.http.get("/accounts", headers=headers)).json()
+    assert [(one["id"], one["is_default"]) for one in listed] == [(account, True)]
+
+
+async def test_of_accounts_made_at_the_same_time_one_is_the_default(platform: Platform, mail: MailServer) -> None:
+    """B11."""
+    outbox, partner = await platform.service("outbox"), unique("prt")
+    answers = await asyncio.gather(*(sender_account(outbox, mail, partner=partner) for _ in range(20)))
+    assert len({account for _, account in answers}) == 20
+    listed = (await outbox.http.get("/accounts", headers=outbox.tokens.headers(partner))).json()
+    assert sum(one["is_default"] for one in listed) == 1
+
+
+async def test_since_when_an_account_fails_survives_a_restart(platform: Platform, mail: MailServer) -> None:
+    """B9."""
+    outbox = await platform.service("outbox", instance="since", LEASE_SECONDS="1", RETRY_SCHEDULE_SECONDS="0.2")
+    partner, _ = await sender_account(outbox, mail, username="shop", password="wrong")
+    headers = outbox.tokens.headers(partner)
+    await request(outbox, message(partner, address()))
+
+    async def since() -> str | None:
+        [one] = (await outbox.http.get("/accounts/health", headers=headers)).json()
+        return one["failing_since"]
+
+    first = await eventually(since)
+    [before] = await box(outbox, partner)
+    outbox.kill()
+    await outbox.start()
+    health = outbox.database["accounts"]
+
+    async def failed_again() -> bool:
+        [row] = await box(outbox, partner)
+        found = await health.find_one({"partner_id": partner})
+        assert found is not None
+        return row["attempts"] > before["attempts"] and found["health"]["failed_at"] > found["health"]["failing_since"]
+
+    await eventually(failed_again)
+    assert await since() == first
 
 
 async def test_a_hundred_simultaneous_presses_send_once(platform: Platform, mail: MailServer) -> None:

@@ -11,6 +11,8 @@ from outbox.domain import Outcome, Stage, has_expired, lost, next_delay, underst
     ("stage", "code", "text", "outcome"),
     [
         (Stage.CONTENT, 250, "2.0.0 Ok: queued", Outcome.SENT),
+        (Stage.CONNECT, 250, "not a greeting", Outcome.TRY_AGAIN),
+        (Stage.DATA, 250, "2.0.0 not yet", Outcome.TRY_AGAIN),
         (Stage.CONNECT, 554, "5.3.2 not now", Outcome.TRY_AGAIN),
         (Stage.CONNECT, 421, "4.3.2 too many connections", Outcome.TRY_AGAIN),
         (Stage.SIGN_IN, 535, "5.7.8 bad credentials", Outcome.ACCOUNT_REFUSED),

@@ -9,7 +9,16 @@ from common.errors import Invalid, NotSignedIn, PermissionMissing
 from common.events import Channel
 from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provided, time_position
 from outbox import handlers
-from outbox.domain import AccountUnknown, AlreadySent, MessageUnknown, PasswordNeeded, PortRefused, Status, StillSending
+from outbox.domain import (
+    AccountUnknown,
+    AlreadySent,
+    MessageUnknown,
+    NoSenderAccount,
+    PasswordNeeded,
+    PortRefused,
+    Status,
+    StillSending,
+)
 from outbox.handlers import Outbox
 from outbox.schemas import AccountFields, AccountHealth, AccountView, MessageDetail, MessageView, TestResult
 from outbox.settings import Settings
@@ -71,7 +80,7 @@ async def delete_message(message_id: str, caller: Deleter, outbox: OutboxDep) ->
 @router.post(
     "/messages/{message_id}/resend",
     tags=["box"],
-    responses=ALWAYS | errors(MessageUnknown, StillSending, AlreadySent),
+    responses=ALWAYS | errors(MessageUnknown, StillSending, NoSenderAccount, AlreadySent),
 )
 async def resend_message(message_id: str, caller: Resender, outbox: OutboxDep) -> MessageView:
     """Send a message that waits or failed now, once the cause is mended (B4)."""

@@ -5,7 +5,6 @@ Three loops share the work, each started again by itself when a part of ours was
 """
 
 import asyncio
-import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from opentelemetry.trace import SpanKind
 from pymongo.errors import PyMongoError
 
 from common import metrics
+from common.events import MessageSent
 from common.jobs import Pace, Stop
 from common.kafka.connection import Kafka
 from common.keyring import Keyring, SecretUnreadable
@@ -24,7 +24,7 @@ from common.telemetry import continue_trace, is_sampled, traceparent_of
 from outbox.domain import FINAL, Account, Answer, Outcome, Status, has_expired, next_delay
 from outbox.facts import fact_of, record_of
 from outbox.lanes import Item, Lane
-from outbox.mime import Mail, compose
+from outbox.mime import Mail
 from outbox.queue import RETRY_RANK, Queue, Result
 from outbox.smtp import Connection, Network, Refused, connect
 from outbox.storage import Store
@@ -51,13 +51,16 @@ class Rules:
 
 
 class Delivery:
-    """Everything in hand of this process. `wake` says that something became due."""
+    """Everything in hand of this process.
+
+    `wake` says that something became due; `sent_for` are partners and when a mail of theirs was sent last (B6).
+    """
 
     def __init__(
         self, queue: Queue, store: Store, kafka: Kafka, keyring: Keyring, network: Network, rules: Rules
     ) -> None:
         self.wake = asyncio.Event()
-        self.sent_for: set[str] = set()
+        self.sent_for: dict[str, datetime] = {}
         self._queue = queue
         self._store = store
         self._kafka = kafka
@@ -68,6 +71,7 @@ class Delivery:
         self._in_hand: dict[tuple[str, str], Item] = {}
         self._results: list[tuple[str, Result]] = []
         self._finished = asyncio.Event()
+        self._is_claiming = False
         self._announcing: asyncio.Task[None] | None = None
         self._health: dict[str, Document] = {}
 
@@ -77,37 +81,59 @@ class Delivery:
         while not stop.is_set():
             await pace.turn()
             self.wake.clear()
-            if not await self._claim() or len(self._in_hand) >= MOST_IN_HAND:
+            self._is_claiming = True
+            try:
+                claimed = await self._claim()
+            finally:
+                self._is_claiming = False
+            if not claimed or len(self._in_hand) >= MOST_IN_HAND:
                 await stop.wait_or(self.wake, LOOK_EVERY_SECONDS)
         await self._put_down()
 
     async def _claim(self) -> int:
-        full = [account_id for account_id, lane in self._lanes.items() if lane.is_full]
+        await self._look_at_resting()
+        rooms = {account_id: lane.room for account_id, lane in self._lanes.items()}
         lease = self._rules.lease
         until = asyncio.get_running_loop().time() + lease.total_seconds()
-        claim = await self._queue.claim(datetime.now(UTC), lease, self._rules.batch, full)
+        claim = await self._queue.claim(datetime.now(UTC), lease, self._rules.batch, rooms)
         if not claim.messages:
             return 0
         # Read anew each time: whoever has just mended an account and presses "resend" must not meet the old one.
         accounts = await self._store.accounts_by_id_of_all_partners({one["account_id"] for one in claim.messages})
+        orphans: dict[tuple[str, str], list[str]] = {}
         for message in claim.messages:
             account = accounts.get(message["account_id"])
             if account is None:
-                await self._queue.give_back(claim.token, [message["_id"]], datetime.now(UTC))
-                await self._queue.hold(message["partner_id"], message["account_id"], "no_sender_account")
+                orphans.setdefault((message["partner_id"], message["account_id"]), []).append(message["_id"])
                 continue
             item = Item(claim.token, message, claim.at, until)
             self._in_hand[claim.token, message["_id"]] = item
             self._lane(account).take(item)
+        for (partner_id, account_id), ids in orphans.items():
+            await self._queue.give_back(claim.token, ids, datetime.now(UTC))
+            await self._queue.hold(partner_id, account_id)
         return len(claim.messages)
+
+    async def _look_at_resting(self) -> None:
+        """A lane rests no longer once its account was changed, in whichever process."""
+        resting = [account_id for account_id, lane in self._lanes.items() if lane.is_resting]
+        if resting:
+            for account in (await self._store.accounts_by_id_of_all_partners(resting)).values():
+                self._lanes[account.id].use(account)
 
     def _lane(self, account: Account) -> Lane:
         lane = self._lanes.get(account.id)
-        if lane is None or (lane.account.version != account.version and lane.is_idle):
+        if lane is None:
             lane = Lane(account, self._connect, self._attempt, self._done, self._rules.smtp_idle)
             self._lanes[account.id] = lane
-        lane.account = account
+        lane.use(account)
         return lane
+
+    def hurry(self, account_id: str) -> None:
+        """Somebody asks for a message of this account now (B4): look at once, also when its lane rests."""
+        if lane := self._lanes.get(account_id):
+            lane.end_rest()
+        self.wake.set()
 
     async def _connect(self, account: Account) -> Connection:
         return await connect(account, self.password_of(account), self._network, self._rules.smtp_timeout)
@@ -132,10 +158,9 @@ class Delivery:
         return Answer(Outcome.SENT, reply="connected and signed in")
 
     async def _attempt(self, account: Account, item: Item, connection: Connection) -> Answer:
-        message = item.message
-        content, recipient = message["content"], message["recipient"]
+        content, recipient = item.message["content"], item.message["recipient"]
         mail = Mail(
-            message_id=message["_id"],
+            message_id=item.message["_id"],
             from_address=account.from_address,
             from_name=account.from_name,
             to_address=recipient["address"],
@@ -144,14 +169,12 @@ class Delivery:
             text=content["text"],
             html=content["html"],
         )
-        started = time.time_ns()
-        answer = await connection.send(account.from_address, recipient["address"], compose(mail))
-        message["trace"] = _span(message, answer, started)
-        return answer
+        return await connection.send(mail)
 
     def _done(self, account: Account, item: Item, answer: Answer, reached: bool) -> None:
         """A lane finished with `item`; `reached`: the mail server let us speak."""
         now = datetime.now(UTC)
+        item.message["trace"] = _span(item, answer)
         metrics.ATTEMPTS.labels(item.message["channel"], answer.outcome.value).inc()
         self._note_health(account, answer, reached, now)
         self._results.append((item.token, self._result(account, item, answer, now)))
@@ -182,7 +205,7 @@ class Delivery:
     async def results(self, stop: Stop) -> None:
         """Write and announce what the lanes finished, in the batches that come about by themselves."""
         pace = Pace(WRITE_EVERY_SECONDS)
-        while self._results or self._in_hand or not stop.is_set():
+        while self._results or self._in_hand or self._is_claiming or not stop.is_set():
             self._finished.clear()
             if self._results:
                 await pace.turn()
@@ -198,20 +221,29 @@ class Delivery:
 
     async def _write_results(self) -> None:
         batch = self._results[:MOST_AT_ONCE]
+        by_token: dict[str, list[Result]] = {}
+        for token, result in batch:
+            by_token.setdefault(token, []).append(result)
+        written = await asyncio.gather(*(self._queue.write(token, results) for token, results in by_token.items()))
         facts: list[tuple[Document, Document]] = []
-        if await self._queue.write({token for token, _ in batch}, [result for _, result in batch]):
-            facts = [(result.message, result.fact) for _, result in batch if result.fact is not None]
-        else:
-            # Some claims were lost meanwhile; which facts were written only the database knows: the relay asks it.
-            log.warning("claims_lost", batch=len(batch))
+        for results, are_ours in zip(by_token.values(), written, strict=True):
+            if are_ours:
+                facts += [(result.message, result.fact) for result in results if result.fact is not None]
+            else:
+                # Some claims were lost meanwhile; which facts were written only the database knows: the relay asks it.
+                log.warning("claims_lost", batch=len(results))
         del self._results[: len(batch)]
+        had_enough = len(self._in_hand) >= MOST_IN_HAND
         for token, result in batch:
             self._in_hand.pop((token, result.message["_id"]), None)
-        self.wake.set()
+        if had_enough:
+            self.wake.set()
         if self._announcing is not None:
             await self._announcing
         self._announcing = asyncio.create_task(self._announce_now(facts))
-        self.sent_for |= {message["partner_id"] for message, fact in facts if fact["reason"] == Outcome.SENT.value}
+        for message, fact in facts:
+            if fact["topic"] == MessageSent.TOPIC:
+                self.sent_for[message["partner_id"]] = fact["at"]
 
     async def _announce_now(self, facts: list[tuple[Document, Document]]) -> None:
         """Announce while the next results are written; what fails here the relay announces later."""
@@ -266,20 +298,19 @@ class Delivery:
     def _note_health(self, account: Account, answer: Answer, reached: bool, now: datetime) -> None:
         if reached and answer.outcome is not Outcome.ACCOUNT_REFUSED:
             self._health[account.id] = {"works": True, "last_reached_at": now, "failing_since": None, "error": None}
-            return
-        before = self._health.get(account.id, {})
-        since = before.get("failing_since") or now
-        self._health[account.id] = {"works": False, "failing_since": since, "error": answer.reply, "failed_at": now}
+        else:
+            since = self._health.get(account.id, {}).get("failing_since") or now
+            self._health[account.id] = {"works": False, "failing_since": since, "error": answer.reply, "failed_at": now}
 
     async def _write_health(self) -> None:
-        for account_id, health in self._health.items():
-            if not health.get("written"):
-                await self._store.note_health_of_all_partners(account_id, dict(health))
-                health["written"] = True
+        noted, self._health = self._health, {}
+        for account_id, health in noted.items():
+            await self._store.note_health_of_all_partners(account_id, health)
 
 
-def _span(message: Document, answer: Answer, started: int) -> str | None:
+def _span(item: Item, answer: Answer) -> str | None:
     """The attempt as a span in the message's own trace, if that is recorded; returns what continues it."""
+    message = item.message
     if not is_sampled(message["trace"]):
         return message["trace"]
     attributes = {
@@ -290,7 +321,7 @@ def _span(message: Document, answer: Answer, started: int) -> str | None:
         "smtp.code": answer.code or 0,
     }
     span = continue_trace(
-        "smtp deliver", message["trace"], kind=SpanKind.CLIENT, start_time=started, attributes=attributes
+        "smtp deliver", message["trace"], kind=SpanKind.CLIENT, start_time=item.started_ns, attributes=attributes
     )
     span.end()
     return traceparent_of(span)

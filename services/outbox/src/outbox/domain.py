@@ -29,6 +29,7 @@ class Stage(StrEnum):
     SIGN_IN = "sign_in"
     SENDER = "sender"
     RECIPIENT = "recipient"
+    DATA = "data"
     CONTENT = "content"
     AFTER_CONTENT = "after_content"
     """The whole message was handed over, and no answer came."""
@@ -63,6 +64,12 @@ class AlreadySent(Conflict):
     """The provider has it (B4)."""
 
     code, title = "already-sent", "The message was sent"
+
+
+class NoSenderAccount(Conflict):
+    """There is nothing to send it with yet (B4)."""
+
+    code, title = "no-sender-account", "There is no sender account"
 
 
 class MessageUnknown(NotFound):
@@ -119,7 +126,8 @@ class Account:
     password: str | None = field(repr=False)
     is_default: bool
     max_connections: int
-    version: int = 1
+    version: int = 0
+    """How often it was changed."""
 
     def goes_where(self, other: "Account") -> bool:
         """True when the password would go to the same server, as the same user, protected in the same way."""
@@ -136,7 +144,8 @@ def understand(stage: Stage, code: int, text: str) -> Answer:
 
 
 def _meaning(stage: Stage, code: int, enhanced: str | None) -> Outcome:
-    if 200 <= code < 300:
+    # Only the answer to the content says that the provider has it; elsewhere a strange success is no success.
+    if stage is Stage.CONTENT and 200 <= code < 300:
         return Outcome.SENT
     if stage is Stage.SIGN_IN or code in (530, 534, 535, 538):
         return Outcome.TRY_AGAIN if 400 <= code < 500 else Outcome.ACCOUNT_REFUSED

@@ -16,19 +16,19 @@ from outbox.domain import (
     AlreadySent,
     Answer,
     MessageUnknown,
+    NoSenderAccount,
     PasswordNeeded,
     PortRefused,
     Status,
     StillSending,
 )
-from outbox.queue import Queue
+from outbox.queue import NO_ACCOUNT, Queue
 from outbox.storage import Store
 
 log = logger(__name__)
 
 RELAY_AFTER = timedelta(seconds=5)
 RELAY_BATCH = 500
-NO_ACCOUNT = "no_sender_account"
 
 
 @dataclass
@@ -53,6 +53,8 @@ async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) 
 
 def _document(event: Received[MessageRequested], account_id: str | None, now: datetime) -> Document:
     message = event.data
+    if message.channel != "email":
+        account_id = None  # accounts are for mail so far: anything else waits for a gateway (B11)
     recipient = message.recipient.model_dump()
     waiting = {} if account_id else {"waiting_reason": NO_ACCOUNT}
     return {
@@ -98,17 +100,20 @@ async def delete_message(outbox: Outbox, partner_id: str, message_id: str) -> No
 
 
 async def resend_message(outbox: Outbox, partner_id: str, message_id: str) -> Document:
-    """Send a message that waits or failed now (B4). Raises MessageUnknown, StillSending, AlreadySent."""
+    """Send a message that waits or failed now (B4).
+
+    Raises MessageUnknown, StillSending, NoSenderAccount, AlreadySent.
+    """
     message = await outbox.store.resend(partner_id, message_id, datetime.now(UTC))
-    if message is None:
-        current = await get_message(outbox, partner_id, message_id)
-        if current["status"] == Status.SENT:
-            raise AlreadySent("The provider accepted it; it is not sent again.")
-        if current["account_id"] is None:
-            raise AccountUnknown("There is no sender account to send it with; create one and it leaves by itself.")
-        raise StillSending("An attempt is in flight; wait for its end.")
-    outbox.delivery.wake.set()
-    return message
+    if message is not None:
+        outbox.delivery.hurry(message["account_id"])
+        return message
+    current = await get_message(outbox, partner_id, message_id)
+    if current["status"] == Status.SENT:
+        raise AlreadySent("The provider accepted it; it is not sent again.")
+    if current["status"] != Status.SENDING and current["account_id"] is None:
+        raise NoSenderAccount("There is no sender account to send it with; create one and it leaves by itself.")
+    raise StillSending("An attempt is in flight; wait for its end.")
 
 
 async def add_account(outbox: Outbox, account: Account) -> Account:
@@ -152,7 +157,7 @@ async def remove_account(outbox: Outbox, partner_id: str, account_id: str) -> No
     """Delete a sender account; its waiting messages wait for another. Raises AccountUnknown."""
     if not await outbox.store.remove_account(partner_id, account_id):
         raise AccountUnknown("There is no such sender account.")
-    await outbox.queue.hold(partner_id, account_id, NO_ACCOUNT)
+    await outbox.queue.hold(partner_id, account_id)
 
 
 async def try_account(outbox: Outbox, partner_id: str, account_id: str) -> Answer:
@@ -178,10 +183,10 @@ async def take_back(outbox: Outbox) -> int:
 
 async def find_accounts(outbox: Outbox) -> None:
     """Release messages whose account was made at the moment they came in."""
-    partners = await outbox.queue.partners_without_account(RELAY_BATCH)
+    partners = await outbox.queue.partners_without_account()
     for partner_id, account_id in (await outbox.store.default_accounts_of_all_partners(partners)).items():
-        await outbox.queue.release(partner_id, account_id, datetime.now(UTC))
-        outbox.delivery.wake.set()
+        if await outbox.queue.release(partner_id, account_id, datetime.now(UTC)):
+            outbox.delivery.wake.set()
 
 
 async def relay(outbox: Outbox) -> None:
@@ -191,10 +196,11 @@ async def relay(outbox: Outbox) -> None:
 
 
 async def prune(outbox: Outbox) -> None:
-    """Delete what finished more than seven days before, of partners who have just sent mail (B6), and of no others."""
-    partners, outbox.delivery.sent_for = outbox.delivery.sent_for, set()
-    for partner_id in partners:
+    """Delete what finished more than seven days before the newest mail of partners who have just sent one (B6)."""
+    for partner_id, sent_at in list(outbox.delivery.sent_for.items()):
         count = 0
-        while batch := await outbox.store.prune(partner_id, datetime.now(UTC) - outbox.prune_after):
+        while batch := await outbox.store.prune(partner_id, sent_at - outbox.prune_after):
             count += batch
+        if outbox.delivery.sent_for[partner_id] == sent_at:
+            del outbox.delivery.sent_for[partner_id]
         log.info("pruned", partner_id=partner_id, count=count)

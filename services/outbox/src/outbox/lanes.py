@@ -1,26 +1,39 @@
-"""A lane per sender account: its connections, and what they have in hand. A dead server stops its own lane only."""
+"""A lane per sender account: its connections, and what they have in hand. A dead server stops its own lane only.
+
+A lane asks with one connection whether the server lets it in, and takes more once it does. When it does not, everything
+in hand shares that answer and the lane rests: a thousand messages do not try a wrong password a thousand times.
+"""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 
+from common.logs import error_code, logger
 from common.mongo import Document
-from outbox.domain import Account, Answer
-from outbox.smtp import Connection, Refused
+from outbox.domain import Account, Answer, Outcome
+from outbox.smtp import Connection, Refused, Stale
+
+log = logger(__name__)
 
 PER_CONNECTION = 50
-"""Messages a lane takes ahead for each of its connections: as many as leave while the next are claimed."""
+"""Messages a lane has in hand for each of its connections: as many as leave while the next are claimed. When it comes
+down to 5/8 of them it takes more, the most urgent first."""
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 30.0
+FEWER_CONNECTIONS_SECONDS = 60.0
 
 
 @dataclass(slots=True)
 class Item:
-    """A claimed message. `until` is when the claim ends, by the loop's clock."""
+    """A claimed message. `until` is when the claim ends, by the loop's clock; `started_ns` when its attempt began."""
 
     token: str
     message: Document
     claimed_at: datetime
     until: float
+    started_ns: int = 0
 
 
 Connect = Callable[[Account], Awaitable[Connection]]
@@ -33,83 +46,178 @@ class Lane:
 
     def __init__(self, account: Account, connect: Connect, attempt: Attempt, done: Done, idle_seconds: float) -> None:
         self.account = account
+        self.in_hand = 0
         self._connect = connect
         self._attempt = attempt
         self._done = done
         self._idle_seconds = idle_seconds
-        self._waiting: asyncio.Queue[Item] = asyncio.Queue()
+        self._waiting: asyncio.PriorityQueue[tuple[int, int, Item]] = asyncio.PriorityQueue()
+        self._order = count()
         self._senders: set[asyncio.Task[None]] = set()
-        self._idle = 0
-        self.in_hand = 0
+        self._busy = 0
+        self._connections: dict[Connection, int] = {}
+        self._rest, self._rests_until = 0.0, 0.0
+        self._fewer, self._fewer_until = 0, 0.0
+        self._is_closed = False
 
     @property
-    def is_full(self) -> bool:
-        return self.in_hand >= self.account.max_connections * PER_CONNECTION
+    def room(self) -> int:
+        """How many messages it takes now."""
+        if self.is_resting or self.in_hand > self._refill_at:
+            return 0
+        return self.account.max_connections * PER_CONNECTION - self.in_hand
 
     @property
     def wants_more(self) -> bool:
-        """True once, on the way down: half of what it may have in hand is done."""
-        return self.in_hand == self.account.max_connections * PER_CONNECTION * 5 // 8
+        """True once, on the way down: so much is done of what it may have in hand that there is room."""
+        return self.in_hand == self._refill_at
 
     @property
-    def is_idle(self) -> bool:
-        return not self._senders and not self.in_hand
+    def _refill_at(self) -> int:
+        return self.account.max_connections * PER_CONNECTION * 5 // 8
+
+    @property
+    def is_resting(self) -> bool:
+        return asyncio.get_running_loop().time() < self._rests_until
+
+    def end_rest(self) -> None:
+        """Ask the server again at once: somebody says that the cause is mended."""
+        self._rests_until = self._fewer_until = 0.0
+
+    def use(self, account: Account) -> None:
+        """Work by what the account says now; connections made by what it said before are not used again."""
+        if account.version != self.account.version:
+            self.account = account
+            self.end_rest()
 
     def take(self, item: Item) -> None:
         """Send this as soon as a connection is free."""
         self.in_hand += 1
-        self._waiting.put_nowait(item)
-        if self._waiting.qsize() > self._idle and len(self._senders) < self.account.max_connections:
-            sender = asyncio.create_task(self._send())
-            self._senders.add(sender)
-            sender.add_done_callback(self._senders.discard)
+        self._put(item)
+        self._staff()
 
     def put_down(self) -> list[Item]:
         """Take back what was not begun."""
-        items: list[Item] = []
-        while not self._waiting.empty():
-            items.append(self._waiting.get_nowait())
+        items = [self._waiting.get_nowait()[2] for _ in range(self._waiting.qsize())]
         self.in_hand -= len(items)
         return items
 
     def close(self) -> None:
         """End the senders that have nothing to do, and their connections."""
+        self._is_closed = True
         for sender in list(self._senders):
             sender.cancel()
+
+    def _put(self, item: Item) -> None:
+        self._waiting.put_nowait((item.message["rank"], next(self._order), item))
+
+    def _staff(self) -> None:
+        """Have a sender for each waiting message, up to what the account and its server allow."""
+        while len(self._senders) < self._most() and self._waiting.qsize() > len(self._senders) - self._busy:
+            sender = asyncio.create_task(self._send())
+            self._senders.add(sender)
+            sender.add_done_callback(self._ended)
+
+    def _most(self) -> int:
+        if self._is_closed:
+            return 0
+        if not self._connections:
+            return 1
+        is_limited = asyncio.get_running_loop().time() < self._fewer_until
+        return min(self._fewer, self.account.max_connections) if is_limited else self.account.max_connections
+
+    def _ended(self, sender: asyncio.Task[None]) -> None:
+        self._senders.discard(sender)
+        if not sender.cancelled() and (error := sender.exception()):
+            log.error("sender_failed", account_id=self.account.id, error=error_code(error))
+        self._staff()
 
     async def _send(self) -> None:
         """One sender: a message after another over one connection, until there is none for a while."""
         connection: Connection | None = None
         try:
             while (item := await self._next()) is not None:
+                is_over = False
+                self._busy += 1
                 try:
                     connection = await self._send_one(item, connection)
+                    is_over = True
                 finally:
-                    self.in_hand -= 1
+                    self._busy -= 1
+                    if not is_over:  # an error of ours: the claim must run out, or the message would stay in SENDING
+                        item.until = 0.0
+                        self.in_hand -= 1
         finally:
-            if connection is not None:
-                connection.close()
+            self._let_go(connection)
 
     async def _next(self) -> Item | None:
+        """The most urgent message; None when there is none for a while, or one sender less is wanted."""
+        if len(self._senders) > self._most():
+            return None
         if not self._waiting.empty():
-            return self._waiting.get_nowait()
-        self._idle += 1
+            return self._waiting.get_nowait()[2]
         try:
             async with asyncio.timeout(self._idle_seconds):
-                return await self._waiting.get()
+                return (await self._waiting.get())[2]
         except TimeoutError:
             return None
-        finally:
-            self._idle -= 1
 
     async def _send_one(self, item: Item, connection: Connection | None) -> Connection | None:
-        if asyncio.get_running_loop().time() >= item.until:
-            return connection  # the claim ran out while it waited here: somebody else has it by now
-        if connection is None or not connection.is_open:
-            try:
-                connection = await self._connect(self.account)
-            except Refused as refused:
-                self._done(self.account, item, refused.answer, False)
-                return None
-        self._done(self.account, item, await self._attempt(self.account, item, connection), True)
-        return connection if connection.is_open else None
+        """Returns the connection for the next message, if it is still good for one."""
+        item.started_ns = time.time_ns()
+        try:
+            while asyncio.get_running_loop().time() < item.until:
+                connection = await self._usable(connection)
+                try:
+                    answer = await self._attempt(self.account, item, connection)
+                except Stale:
+                    continue
+                self._finish(item, answer, reached=True)
+                break
+            else:
+                self.in_hand -= 1  # the claim ran out while it waited here: somebody else has it by now
+        except Refused as refused:
+            self._refused(item, refused.answer)
+            return None
+        if connection is not None and not connection.is_open:
+            self._let_go(connection)
+            return None
+        return connection
+
+    async def _usable(self, connection: Connection | None) -> Connection:
+        """`connection`, or a new one if it has ended or the account was changed since. Raises Refused."""
+        version = self.account.version
+        if connection is not None and connection.is_open and self._connections[connection] == version:
+            return connection
+        self._let_go(connection)
+        fresh = await self._connect(self.account)
+        self._connections[fresh] = version
+        self._rest = 0.0
+        self._staff()
+        return fresh
+
+    def _let_go(self, connection: Connection | None) -> None:
+        if connection is not None:
+            self._connections.pop(connection, None)
+            connection.close()
+
+    def _refused(self, item: Item, answer: Answer) -> None:
+        """The server did not let us in with `item`."""
+        now = asyncio.get_running_loop().time()
+        if let_in := sum(one.is_open for one in self._connections):
+            # Others of ours are inside: it wants no more of us, and the message is not to blame.
+            self._fewer, self._fewer_until = let_in, now + FEWER_CONNECTIONS_SECONDS
+            self._put(item)
+            return
+        if now >= self._rests_until:
+            shortest = LONGEST_REST_SECONDS if answer.outcome is Outcome.ACCOUNT_REFUSED else FIRST_REST_SECONDS
+            self._rest = min(max(2 * self._rest, shortest), LONGEST_REST_SECONDS)
+            self._rests_until = now + self._rest
+        self._finish(item, answer, reached=False)
+        while not self._waiting.empty():
+            self._finish(self._waiting.get_nowait()[2], answer, reached=False)
+
+    def _finish(self, item: Item, answer: Answer, reached: bool) -> None:
+        item.started_ns = item.started_ns or time.time_ns()
+        self.in_hand -= 1
+        self._done(self.account, item, answer, reached)

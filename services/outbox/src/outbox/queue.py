@@ -5,7 +5,7 @@ before the provider is spoken to; a result is written only by whoever still hold
 in the same write.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,10 +18,24 @@ LOST_WORKER = "the process ended before it knew the answer"
 RETRY_RANK = 10
 """Added to a message's priority once it was tried: new mail never stands behind retries."""
 
+FIRST_ROOM = 50
+"""So many messages of an account are claimed before anything is known of it."""
+NO_ACCOUNT = "no_sender_account"
+
+# The status stands in front though each of them has one only: so that counting by account reads the index alone.
 INDEXES = [
-    Index("messages", (("rank", 1), ("due_at", 1)), where=(("status", Status.WAITING.value),)),
-    Index("messages", (("claim.until", 1),), where=(("status", Status.SENDING.value),)),
-    Index("messages", (("partner_id", 1), ("waiting_reason", 1)), where=(("waiting_reason", {"$exists": True}),)),
+    Index(
+        "messages",
+        (("status", 1), ("rank", 1), ("due_at", 1), ("account_id", 1)),
+        where=(("status", Status.WAITING.value),),
+    ),
+    Index(
+        "messages",
+        (("status", 1), ("claim.until", 1), ("account_id", 1)),
+        where=(("status", Status.SENDING.value),),
+    ),
+    Index("messages", (("status", 1), ("account_id", 1)), where=(("status", Status.ERROR.value),)),
+    Index("messages", (("waiting_reason", 1), ("partner_id", 1)), where=(("waiting_reason", {"$exists": True}),)),
     Index("messages", (("facts.at", 1),), where=(("facts.at", {"$exists": True}),)),
 ]
 
@@ -55,23 +69,24 @@ class Queue:
         """Keep new messages; those that are there already stay as they are."""
         await insert_new(self._messages, documents)
 
-    async def claim(self, now: datetime, lease: timedelta, limit: int, busy_accounts: Iterable[str]) -> Claim:
-        """Claim up to `limit` due messages of accounts that are not busy, the most urgent first."""
+    async def claim(self, now: datetime, lease: timedelta, limit: int, rooms: Mapping[str, int]) -> Claim:
+        """Claim up to `limit` due messages, the most urgent first, but of an account in `rooms` only so many."""
+        full = [account_id for account_id, room in rooms.items() if not room]
         due = {"status": Status.WAITING, "due_at": {"$lte": now}}
-        query = due | ({"account_id": {"$nin": busy}} if (busy := list(busy_accounts)) else {})
-        found = await self._messages.find(query, sort=[("rank", 1), ("due_at", 1)], limit=limit).to_list()
-        token = uuid4().hex
-        if not found:
+        query = due | ({"account_id": {"$nin": full}} if full else {})
+        order = [("rank", 1), ("due_at", 1)]
+        limit = min(limit, sum(rooms.values()) + FIRST_ROOM)
+        found = await self._messages.find(query, {"account_id": 1}, sort=order, limit=limit).to_list()
+        token, ids = uuid4().hex, _within(rooms, found)
+        if not ids:
             return Claim(token, [], now)
-        written = await self._messages.update_many(
-            {"_id": {"$in": [one["_id"] for one in found]}, **due},
+        await self._messages.update_many(
+            {"_id": {"$in": ids}, **due},
             {"$set": {"status": Status.SENDING, "claim": {"token": token, "at": now, "until": now + lease}}},
         )
-        if written.modified_count < len(found):  # another replica was quicker with some
-            ours = await self._messages.find({"_id": {"$in": [one["_id"] for one in found]}}).to_list()
-            still = {one["_id"] for one in ours if one.get("claim", {}).get("token") == token}
-            found = [one for one in found if one["_id"] in still]
-        return Claim(token, found, now)
+        # Read after the claim: another replica may have been quicker with some, or changed them just before.
+        ours = await self._messages.find({"_id": {"$in": ids}, "claim.token": token}).to_list()
+        return Claim(token, ours, now)
 
     async def renew(self, token: str, ids: Sequence[str], until: datetime) -> None:
         """Keep the claim of what is still in hand."""
@@ -86,8 +101,8 @@ class Queue:
             {"$set": {"status": Status.WAITING, "due_at": now}, "$unset": {"claim": ""}},
         )
 
-    async def write(self, tokens: Iterable[str], results: Sequence[Result]) -> bool:
-        """Write results of our claims `tokens`. False when some were not ours any more: those are not written.
+    async def write(self, token: str, results: Sequence[Result]) -> bool:
+        """Write results of our claim `token`. False when some were not ours any more: those are not written.
 
         One statement for all of them: an update for each costs the database five times as much.
         """
@@ -101,7 +116,7 @@ class Queue:
             "facts": {"$concatArrays": ["$facts", "$own.facts"]},
         }
         written = await self._messages.update_many(
-            {"_id": {"$in": list(by_id)}, "claim.token": {"$in": list(tokens)}},
+            {"_id": {"$in": list(by_id)}, "claim.token": token},
             [
                 {"$set": {"own": own}},
                 {"$replaceWith": {"$mergeObjects": ["$$ROOT", "$own.change", lists]}},
@@ -145,31 +160,44 @@ class Queue:
         return taken.modified_count
 
     async def release(self, partner_id: str, account_id: str, now: datetime) -> int:
-        """Let messages that waited for an account go through this one; returns how many."""
+        """Let e-mail that waited for an account go through this one, its age counted from now; returns how many."""
         released = await self._messages.update_many(
-            {"partner_id": partner_id, "waiting_reason": {"$exists": True}, "status": Status.WAITING},
-            {"$set": {"account_id": account_id, "due_at": now}, "$unset": {"waiting_reason": ""}},
+            {"waiting_reason": NO_ACCOUNT, "partner_id": partner_id, "channel": "email"},
+            {"$set": {"account_id": account_id, "due_at": now, "due_since": now}, "$unset": {"waiting_reason": ""}},
         )
         return released.modified_count
 
-    async def hold(self, partner_id: str, account_id: str, reason: str) -> None:
+    async def hold(self, partner_id: str, account_id: str) -> None:
         """Let the waiting messages of an account that is gone wait for another."""
         await self._messages.update_many(
             {"partner_id": partner_id, "status": Status.WAITING, "account_id": account_id},
-            {"$set": {"account_id": None, "due_at": None, "waiting_reason": reason}},
+            {"$set": {"account_id": None, "due_at": None, "waiting_reason": NO_ACCOUNT}},
         )
 
-    async def partners_without_account(self, limit: int) -> list[str]:
-        """Some partners whose messages wait for an account."""
-        held = {"waiting_reason": {"$exists": True}, "status": Status.WAITING}
-        found = self._messages.find(held, {"partner_id": 1}, limit=limit)
-        return list({document["partner_id"] async for document in found})
+    async def partners_without_account(self) -> list[str]:
+        """Partners whose messages wait for an account."""
+        return await self._messages.distinct("partner_id", {"waiting_reason": NO_ACCOUNT})
 
     async def by_status_and_account(self) -> list[tuple[str, str, int]]:
         """(status, account, how many) of what is not sent."""
-        pipeline: list[Mapping[str, Any]] = [
-            {"$match": {"status": {"$in": [Status.WAITING, Status.SENDING]}}},
-            {"$group": {"_id": {"status": "$status", "account": "$account_id"}, "count": {"$sum": 1}}},
-        ]
-        cursor = await self._messages.aggregate(pipeline)
-        return [(one["_id"]["status"], one["_id"]["account"] or "none", one["count"]) async for one in cursor]
+        counts: list[tuple[str, str, int]] = []
+        for status in (Status.WAITING, Status.SENDING, Status.ERROR):
+            pipeline: list[Mapping[str, Any]] = [
+                {"$match": {"status": status}},
+                {"$group": {"_id": "$account_id", "count": {"$sum": 1}}},
+            ]
+            cursor = await self._messages.aggregate(pipeline)
+            counts += [(status.value, one["_id"] or "none", one["count"]) async for one in cursor]
+        return counts
+
+
+def _within(rooms: Mapping[str, int], found: Sequence[Document]) -> list[str]:
+    """The ids of those messages that their accounts have room for."""
+    left = dict(rooms)
+    ids: list[str] = []
+    for one in found:
+        room = left.setdefault(one["account_id"], FIRST_ROOM)
+        if room:
+            ids.append(one["_id"])
+            left[one["account_id"]] = room - 1
+    return ids

@@ -8,22 +8,36 @@ import asyncio
 import ipaddress
 import re
 import socket
+import ssl
 from collections import deque
 from functools import cache
 from typing import cast
 
 import aiosmtplib
-from aiosmtplib.errors import SMTPAuthenticationError, SMTPException, SMTPResponseException
+from aiosmtplib.errors import (
+    SMTPConnectError,
+    SMTPException,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPTimeoutError,
+)
 
 from outbox.domain import Account, Answer, HostRefused, Outcome, Stage, lost, understand
-from outbox.mime import ascii_address, dot_stuffed
+from outbox.mime import Mail, ascii_address, compose, dot_stuffed
 
 MOST_REPLY_BYTES = 64_000
+CLOSING = 421
+EXTENSIONS = ("pipelining", "size", "smtputf8")
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f<>]")
 
 
 class Disconnected(Exception):
     """The server closed the connection, or said what is no SMTP."""
+
+
+class Stale(Exception):
+    """A kept connection had ended before anything was said over it; a new one will do."""
 
 
 class Refused(Exception):
@@ -43,6 +57,11 @@ class Replies(asyncio.Protocol):
         self._arrived: deque[tuple[int, str]] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self.is_open = True
+
+    @property
+    def unasked(self) -> bool:
+        """True when the server said more than it was asked."""
+        return bool(self._arrived)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -69,7 +88,7 @@ class Replies(asyncio.Protocol):
         return self._arrived.popleft()
 
     def _take(self, line: str) -> None:
-        if not line[:3].isdigit():
+        if not line[:3].isdecimal():
             self.is_open = False
             return
         self._lines.append(line[4:])
@@ -85,17 +104,18 @@ class Replies(asyncio.Protocol):
 class Connection:
     """A connection that is signed in, for one mail after another."""
 
-    def __init__(self, transport: asyncio.Transport, pipelining: bool, utf8: bool, seconds: float) -> None:
+    def __init__(self, transport: asyncio.Transport, extensions: frozenset[str], seconds: float) -> None:
         self._transport = transport
         self._replies = Replies()
-        self._pipelining = pipelining
-        self._utf8 = utf8
+        self._extensions = extensions
         self._timeout = seconds
+        self._is_new = True
         transport.set_protocol(self._replies)
 
     @property
     def is_open(self) -> bool:
-        return self._replies.is_open and not self._transport.is_closing()
+        """False too when the server said something that nobody asked: it is about to close (421)."""
+        return self._replies.is_open and not self._replies.unasked and not self._transport.is_closing()
 
     def close(self) -> None:
         """Say goodbye without waiting for the answer."""
@@ -103,65 +123,88 @@ class Connection:
             self._transport.write(b"QUIT\r\n")
         self._transport.close()
 
-    async def send(self, sender: str, recipient: str, content: bytes) -> Answer:
-        """One mail to one recipient. Always answers; after a broken exchange the connection is closed."""
-        sender, recipient = ascii_address(sender), ascii_address(recipient)
+    async def send(self, mail: Mail) -> Answer:
+        """One mail to one recipient. After a broken exchange the connection is closed.
+
+        Raises Stale when this kept connection had ended meanwhile: nothing was tried.
+        """
+        try:
+            sender, recipient = ascii_address(mail.from_address), ascii_address(mail.to_address)
+        except UnicodeError:
+            return Answer(Outcome.RECIPIENT_REFUSED, reply="the address has a domain that cannot be")
         if _CONTROL.search(sender + recipient):
             return Answer(Outcome.RECIPIENT_REFUSED, reply="the address has characters that no address has")
         needs_utf8 = not (sender + recipient).isascii()
-        if needs_utf8 and not self._utf8:
+        if needs_utf8 and "smtputf8" not in self._extensions:
             return Answer(Outcome.RECIPIENT_REFUSED, reply="the mail server does not take addresses that are not ASCII")
+        content = compose(mail)
+        options = " SMTPUTF8" if needs_utf8 else ""
+        if "size" in self._extensions:
+            options += f" SIZE={len(content)}"
         stage = Stage.SENDER
         try:
-            answer = await self._envelope(sender, recipient, " SMTPUTF8" if needs_utf8 else "")
-            if answer is not None:
-                return answer
+            if refusal := await self._envelope(sender, recipient, options):
+                return refusal
             stage = Stage.AFTER_CONTENT
             self._transport.write(dot_stuffed(content))
             code, text = await self._replies.next(self._timeout)
-            if code == 421:
+            if code == CLOSING:
                 self._transport.close()
             return understand(Stage.CONTENT, code, text)
         except (Disconnected, TimeoutError) as error:
             self._transport.close()
-            silent = "did not answer in time" if isinstance(error, TimeoutError) else "closed the connection"
-            return lost(stage, f"the mail server {silent}")
+            return lost(stage, f"the mail server {_words(error)}")
 
     async def _envelope(self, sender: str, recipient: str, options: str) -> Answer | None:
         """Ask for MAIL, RCPT and DATA; None when the server waits for the content."""
         questions = [
-            (Stage.SENDER, f"MAIL FROM:<{sender}>{options}\r\n"),
-            (Stage.RECIPIENT, f"RCPT TO:<{recipient}>\r\n"),
-            (Stage.CONTENT, "DATA\r\n"),
+            (Stage.SENDER, 2, f"MAIL FROM:<{sender}>{options}\r\n"),
+            (Stage.RECIPIENT, 2, f"RCPT TO:<{recipient}>\r\n"),
+            (Stage.DATA, 3, "DATA\r\n"),
         ]
-        if self._pipelining:
-            self._transport.write("".join(text for _, text in questions).encode())
-        refusal: Answer | None = None
-        code = 0
-        for stage, question in questions:
-            if not self._pipelining:
-                if refusal is not None:
-                    break
+        is_pipelined = "pipelining" in self._extensions
+        if is_pipelined:
+            self._transport.write("".join(text for _, _, text in questions).encode())
+        for position, (stage, good, question) in enumerate(questions, 1):
+            if not is_pipelined:
                 self._transport.write(question.encode())
-            code, text = await self._replies.next(self._timeout)
-            if refusal is None and code not in (250, 251, 354):
-                refusal = understand(stage, code, text)
-        if refusal is not None:
-            await self._withdraw(waits_for_content=self._pipelining and code == 354)
-        return refusal
+            code, text = await (self._first_reply() if position == 1 else self._replies.next(self._timeout))
+            if code // 100 != good:
+                await self._withdraw(code, unread=len(questions) - position if is_pipelined else 0)
+                return understand(stage, code, text)
+        return None
 
-    async def _withdraw(self, waits_for_content: bool) -> None:
-        """Leave the connection as new after a refusal.
+    async def _first_reply(self) -> tuple[int, str]:
+        """Raises Stale when a connection that was used before ends here: it did so before the question arrived."""
+        was_new, self._is_new = self._is_new, False
+        try:
+            code, text = await self._replies.next(self._timeout)
+        except Disconnected:
+            if was_new:
+                raise
+            raise Stale from None
+        if code == CLOSING and not was_new:
+            self._transport.close()
+            raise Stale
+        return code, text
+
+    async def _withdraw(self, code: int, unread: int) -> None:
+        """Leave the connection as new after a refusal, or closed when the server hangs up: the refusal stands.
 
         A server that refused the recipient may still have said 354 to the DATA behind it: it then gets a lone dot,
         which it must refuse, having nobody to send it to (RFC 2920, 3.1).
         """
-        if not self.is_open:
+        if code == CLOSING:
+            self._transport.close()
             return
-        questions = [b".\r\n"] if waits_for_content else []
-        for question in [*questions, b"RSET\r\n"]:
-            self._transport.write(question)
-            await self._replies.next(self._timeout)
+        try:
+            for _ in range(unread):
+                code, _ = await self._replies.next(self._timeout)
+            for question in [b".\r\n", b"RSET\r\n"] if code // 100 == 3 else [b"RSET\r\n"]:
+                self._transport.write(question)
+                await self._replies.next(self._timeout)
+        except (Disconnected, TimeoutError):
+            self._transport.close()
 
 
 class Network:
@@ -181,24 +224,37 @@ class Network:
                 found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             except socket.gaierror:
                 raise HostRefused(f"there is no host {host}") from None
-            usable = [one for one in found if self._may_reach(host, str(one[4][0]))]
-            if not usable:
+            addresses = [one for one in found if self._may_reach(host, str(one[4][0]))]
+            if not addresses:
                 raise HostRefused(f"{host} is inside the operator's network")
-            family, kind, protocol, _, address = usable[0]
-            connected = socket.socket(family, kind, protocol)
-            connected.setblocking(False)
-            try:
-                await loop.sock_connect(connected, address)
-            except (OSError, asyncio.CancelledError):
-                connected.close()
-                raise
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return connected
+            trouble: OSError | None = None
+            for family, kind, protocol, _, address in addresses:
+                connected = socket.socket(family, kind, protocol)
+                connected.setblocking(False)
+                try:
+                    await loop.sock_connect(connected, address)
+                except asyncio.CancelledError:
+                    connected.close()
+                    raise
+                except OSError as error:
+                    connected.close()
+                    trouble = error
+                    continue
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return connected
+            raise trouble or OSError
 
     def _may_reach(self, host: str, address: str) -> bool:
-        return ipaddress.ip_address(address.partition("%")[0]).is_global or not self._allowed.isdisjoint(
-            (host, address)
-        )
+        return is_public(address.partition("%")[0]) or not self._allowed.isdisjoint((host, address))
+
+
+def is_public(address: str) -> bool:
+    """True for an address of the open internet; one that wraps an IPv4 address is judged by what is inside."""
+    found = ipaddress.ip_address(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        inside = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else None
+        found = found.ipv4_mapped or found.sixtofour or inside or found
+    return found.is_global and not found.is_multicast
 
 
 @cache
@@ -210,6 +266,7 @@ def own_name() -> str:
 async def connect(account: Account, password: str | None, network: Network, seconds: float) -> Connection:
     """A connection that is secured and signed in as the account says. Raises Refused with what the server said."""
     stage = Stage.CONNECT
+    client: aiosmtplib.SMTP | None = None
     try:
         connected = await network.connect(account.host, account.port, seconds)
         client = aiosmtplib.SMTP(
@@ -221,15 +278,34 @@ async def connect(account: Account, password: str | None, network: Network, seco
         if account.username:
             stage = Stage.SIGN_IN
             await client.login(account.username, password or "")
+        extensions = frozenset(name for name in EXTENSIONS if client.supports_extension(name))
+        return Connection(cast(asyncio.Transport, client.transport), extensions, seconds)
     except HostRefused as error:
-        raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply=error.words)) from None
-    except (SMTPAuthenticationError, SMTPResponseException) as error:
-        raise Refused(understand(stage, error.code, error.message)) from None
+        answer = Answer(Outcome.ACCOUNT_REFUSED, reply=error.words)
+    except SMTPResponseException as error:
+        answer = understand(stage, error.code, error.message)
     except (SMTPException, OSError, TimeoutError, ValueError) as error:
-        raise Refused(lost(stage, f"{account.host} could not be reached: {type(error).__name__}")) from None
-    return Connection(
-        cast(asyncio.Transport, client.transport),
-        client.supports_extension("pipelining"),
-        client.supports_extension("smtputf8"),
-        seconds,
-    )
+        answer = lost(stage, f"{account.host} {_words(error)}")
+    if client is not None:
+        client.close()
+    raise Refused(answer)
+
+
+def _words(error: BaseException) -> str:
+    """What happened, for the owner of the account: never the error's own text, which may name what is inside."""
+    causes = (error, error.__cause__, error.__context__)
+    known = (words for kind, words in WORDS.items() if any(isinstance(one, kind) for one in causes))
+    return next(known, f"could not be used: {type(error).__name__}")
+
+
+WORDS: dict[type[BaseException], str] = {
+    ssl.SSLCertVerificationError: "has a certificate that is not valid for it",
+    ssl.SSLError: "does not speak TLS as the account expects",
+    ConnectionRefusedError: "does not answer at this port",
+    TimeoutError: "did not answer in time",
+    SMTPTimeoutError: "did not answer in time",
+    Disconnected: "closed the connection",
+    SMTPServerDisconnected: "closed the connection",
+    SMTPConnectError: "does not speak SMTP as the account expects",
+    SMTPException: "does not offer what the account asks for: STARTTLS, or a way to sign in",
+}

@@ -1,11 +1,12 @@
 """The documents of the outbox as people ask for them: box and sender accounts. The engine's are in `queue.py`."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
 from common.mongo import Document, Index, Mongo
 from outbox.domain import Account, Status
@@ -20,6 +21,11 @@ INDEXES = [
     Index("accounts", (("partner_id", 1), ("is_default", 1)), unique=True, where=(("is_default", True),)),
 ]
 PRUNE_BATCH = 500
+ACCOUNT_FIELDS = (
+    "name", "from_address", "from_name", "host", "port", "tls", "username", "password", "is_default", "max_connections",
+)  # fmt: skip
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,31 +105,46 @@ class Store:
     async def prune(self, partner_id: str, before: datetime) -> int:
         """Delete one batch of what finished before `before` (B6); returns how many."""
         messages = self.messages.of(partner_id)
-        finished = {"executed_at": {"$lt": before}, "status": {"$in": [Status.SENT, Status.ERROR]}}
-        # What was executed before was requested before: the index of the box serves this too.
-        finished["requested_at"] = {"$lt": before}
+        finished: Document = {
+            "executed_at": {"$lt": before},
+            "status": {"$in": [Status.SENT, Status.ERROR]},
+            # What was executed before was requested before: the index of the box serves this too.
+            "requested_at": {"$lt": before},
+            "facts": [],  # what was not announced yet stays until it is
+        }
         ids = [one["_id"] async for one in messages.find(finished, projection={"_id": 1}, limit=PRUNE_BATCH)]
         for message_id in ids:
             await messages.delete_one({"_id": message_id, **finished})
         return len(ids)
 
     async def add_account(self, account: Account) -> None:
-        await self._only_default(account)
-        await self.accounts.of(account.partner_id).insert({"_id": account.id, **_fields(account), "health": {}})
+        new = {"_id": account.id, **_fields(account), "health": {}}
+        await self._alone_as_default(account, lambda: self.accounts.of(account.partner_id).insert(new))
 
     async def replace_account(self, account: Account) -> Account | None:
         """None when there is none. A password of None keeps the one that is there."""
-        await self._only_default(account)
+        if await self.account(account.partner_id, account.id) is None:
+            return None
         fields = {name: value for name, value in _fields(account).items() if name != "password" or value is not None}
-        document = await self.accounts.of(account.partner_id).find_one_and_update(
-            {"_id": account.id}, {"$set": fields, "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER
+        accounts = self.accounts.of(account.partner_id)
+        document = await self._alone_as_default(
+            account,
+            lambda: accounts.find_one_and_update(
+                {"_id": account.id}, {"$set": fields, "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER
+            ),
         )
         return _account(document) if document else None
 
-    async def _only_default(self, account: Account) -> None:
-        if account.is_default:
-            others = {"is_default": True, "_id": {"$ne": account.id}}
-            await self.accounts.of(account.partner_id).update_one(others, {"$set": {"is_default": False}})
+    async def _alone_as_default(self, account: Account, write: Callable[[], Awaitable[T]]) -> T:
+        """`write` the account; if it shall be the default, no other is. Of simultaneous calls the last one wins."""
+        others = {"is_default": True, "_id": {"$ne": account.id}}
+        while True:
+            if account.is_default:
+                await self.accounts.of(account.partner_id).update_one(others, {"$set": {"is_default": False}})
+            try:
+                return await write()
+            except DuplicateKeyError:  # another became the default in between; its call is over, so this ends
+                continue
 
     async def remove_account(self, partner_id: str, account_id: str) -> bool:
         return (await self.accounts.of(partner_id).delete_one({"_id": account_id})).deleted_count == 1
@@ -146,32 +167,18 @@ class Store:
         query = {"partner_id": {"$in": list(set(partner_ids))}, "is_default": True}
         return {one["partner_id"]: one["_id"] async for one in self.accounts.of_all_partners.find(query)}
 
-    async def note_health_of_all_partners(self, account_id: str, change: Mapping[str, Any]) -> None:
-        """Write what was learned of an account from real attempts (B9)."""
-        fields = {f"health.{name}": value for name, value in change.items()}
-        await self.accounts.of_all_partners.update_one({"_id": account_id}, {"$set": fields})
+    async def note_health_of_all_partners(self, account_id: str, health: Document) -> None:
+        """Write what was learned of an account from real attempts (B9); whoever saw it fail first is right."""
+        known: Document = {name: {"$literal": value} for name, value in health.items()}
+        if not health["works"]:
+            known["failing_since"] = {"$ifNull": ["$health.failing_since", health["failing_since"]]}
+        await self.accounts.of_all_partners.update_one({"_id": account_id}, [{"$set": {"health": known}}])
 
 
 def _fields(account: Account) -> Document:
-    names = ("name", "from_address", "from_name", "host", "port", "tls", "username", "password", "is_default")
-    return {name: getattr(account, name) for name in (*names, "max_connections")} | (
-        {"version": 1} if account.version == 0 else {}
-    )
+    return {name: getattr(account, name) for name in ACCOUNT_FIELDS}
 
 
 def _account(document: Document) -> Account:
-    return Account(
-        id=document["_id"],
-        partner_id=document["partner_id"],
-        name=document["name"],
-        from_address=document["from_address"],
-        from_name=document["from_name"],
-        host=document["host"],
-        port=document["port"],
-        tls=document["tls"],
-        username=document["username"],
-        password=document["password"],
-        is_default=document["is_default"],
-        max_connections=document["max_connections"],
-        version=document.get("version", 1),
-    )
+    fields = {name: document[name] for name in ACCOUNT_FIELDS}
+    return Account(id=document["_id"], partner_id=document["partner_id"], version=document.get("version", 0), **fields)

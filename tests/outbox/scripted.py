@@ -1,0 +1,99 @@
+"""A mail server that says word for word what a test wants, with or without PIPELINING, and remembers what it heard."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+HANG_UP = "!"
+"""At the end of a reply: close the connection behind it. Alone: instead of any."""
+
+
+@dataclass
+class Scripted:
+    """`replies` by verb (`.` is the end of the content), for every command; a list is one for each, then the usual.
+
+    `busy` is the greeting for more than `most` connections at once; `delay` the seconds before each final answer.
+    """
+
+    replies: dict[str, str | list[str]] = field(default_factory=lambda: {})
+    extensions: Sequence[str] = ("PIPELINING",)
+    greeting: str = "220 ready"
+    most: int = 1_000
+    busy: str = "421 4.7.0 too many connections"
+    delay: float = 0.0
+    port: int = 0
+    heard: list[str] = field(default_factory=lambda: [])
+    contents: list[bytes] = field(default_factory=lambda: [])
+    open: int = 0
+
+    def count(self, verb: str) -> int:
+        """How often a command with this verb came."""
+        return sum(line.split()[0].upper() == verb for line in self.heard)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        try:
+            if self.open > self.most:
+                writer.write(f"{self.busy}\r\n".encode())
+            else:
+                await self._converse(reader, writer)
+        except ConnectionError:
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{self.greeting}\r\n".encode())
+        while line := (await reader.readline()).decode().strip():
+            self.heard.append(line)
+            reply = self._reply(line.split()[0].upper())
+            said = reply.removesuffix(HANG_UP)
+            if said:
+                writer.write(f"{said}\r\n".encode())
+            if reply.endswith(HANG_UP):
+                return
+            if said.startswith("354") and not await self._content(reader, writer):
+                return
+
+    async def _content(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        content = b""
+        while (line := await reader.readline()) not in (b".\r\n", b""):
+            content += line
+        self.heard.append(".")
+        await asyncio.sleep(self.delay)
+        reply = self._reply(".") if content else "554 5.5.1 no valid recipients"
+        if content and reply.startswith("250"):
+            self.contents.append(content)
+        writer.write(reply.removesuffix(HANG_UP).encode() + b"\r\n")
+        return not reply.endswith(HANG_UP)
+
+    def _reply(self, verb: str) -> str:
+        scripted = self.replies.get(verb)
+        if isinstance(scripted, list):
+            scripted = scripted.pop(0) if scripted else None
+        return scripted or self._usual(verb)
+
+    def _usual(self, verb: str) -> str:
+        match verb:
+            case "EHLO":
+                names = ["scripted", *self.extensions]
+                return "\r\n".join([*(f"250-{name}" for name in names[:-1]), f"250 {names[-1]}"])
+            case "DATA":
+                return "354 go on"
+            case "QUIT":
+                return f"221 bye{HANG_UP}"
+            case "AUTH":
+                return "235 2.7.0 welcome"
+            case _:
+                return "250 2.0.0 OK"
+
+
+@asynccontextmanager
+async def listening(server: Scripted) -> AsyncGenerator[Scripted]:
+    """`server` on a free port of the loopback."""
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.port = listener.sockets[0].getsockname()[1]
+    yield server
+    listener.close()
