@@ -240,7 +240,7 @@ async def test_a_killed_process_loses_no_mail_and_counts_what_may_be_double(
     await eventually(lambda: len({e.data.message_id for e in facts.events}) == 600, timeout=20)
 
     async def nothing_is_left_to_announce() -> bool:
-        return await outbox.database["messages"].count_documents({"facts.at": {"$exists": True}}) == 0
+        return await outbox.database["announcements"].count_documents({}) == 0
 
     await eventually(nothing_is_left_to_announce)
 

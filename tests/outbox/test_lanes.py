@@ -189,8 +189,17 @@ async def test_a_result_is_not_written_once_the_claim_is_somebody_elses(platform
         await eventually(lambda: "claims_lost" in outbox.log_text())
         found = await messages.find_one({"_id": wanted.message_id})
         assert found is not None
-        assert (found["status"], found["attempts"], found["facts"]) == ("SENDING", [], [])
+        assert (found["status"], found["attempts"]) == ("SENDING", [])
         assert found["claim"]["token"] == "another worker"
+
+        async def nothing_is_left_to_announce() -> bool:
+            return await outbox.database["announcements"].count_documents({}) == 0
+
+        await eventually(nothing_is_left_to_announce, timeout=20)
+        published = outbox.io.follow(MessageSent)
+        await request(outbox, message(partner, address()))
+        [sent] = await published.wait_for(lambda e: e.data.partner_id == partner)
+        assert sent.data.message_id != wanted.message_id
 
 
 @asynccontextmanager

@@ -1,41 +1,34 @@
-"""The engine: claims due messages, lets lanes send them, and writes and announces what came of it.
+"""The engine: claims due messages and lets lanes send them; `results.py` writes and announces what came of it.
 
-Three loops share the work, each started again by itself when a part of ours was away: `claims` fills the lanes,
-`results` writes what they did in bulk, `leases` keeps the claims of what is still in hand.
+A message that comes in while its lane has room is claimed in the same write that keeps it, and leaves at once. All
+others wait in the database, where each account with something due is asked for as much as its lane takes.
 """
 
 import asyncio
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
-from aiokafka.errors import KafkaError
-from opentelemetry.trace import SpanKind
-from pymongo.errors import PyMongoError
-
-from common import metrics
-from common.events import MessageSent
 from common.jobs import Pace, Stop
-from common.kafka.connection import Kafka
 from common.keyring import Keyring, SecretUnreadable
-from common.logs import error_code, logger
 from common.mongo import Document
-from common.telemetry import continue_trace, is_sampled, traceparent_of
-from outbox.domain import FINAL, Account, Answer, Outcome, Status, has_expired, next_delay
-from outbox.facts import fact_of, record_of
+from outbox.domain import Account, Answer, Outcome, Status
 from outbox.lanes import Item, Lane
 from outbox.mime import Mail
-from outbox.queue import RETRY_RANK, Queue, Result
+from outbox.queue import Queue, claim_document
+from outbox.results import LOOK_EVERY_SECONDS, Results
 from outbox.smtp import Connection, Network, Refused, connect
 from outbox.storage import Store
 
-log = logger(__name__)
-
-LOOK_EVERY_SECONDS = 0.5
 CLAIM_EVERY_SECONDS = 0.01
-WRITE_EVERY_SECONDS = 0.03
+LOOK_BACK = timedelta(seconds=5)
+"""What became due before the last look may show up so much later: clocks differ, and writes take time."""
+LOOK_AT_ALL_EVERY = timedelta(seconds=30)
+ACCOUNTS_AT_ONCE = 20
 MOST_IN_HAND = 2_000
-MOST_AT_ONCE = 500
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -44,109 +37,93 @@ class Rules:
 
     batch: int
     lease: timedelta
-    retry_delays: tuple[float, ...]
-    max_age: timedelta
     smtp_timeout: float
     smtp_idle: float
 
 
 class Delivery:
-    """Everything in hand of this process.
-
-    `wake` says that something became due; `sent_for` are partners and when a mail of theirs was sent last (B6).
-    """
+    """The lanes of this process and what they have in hand."""
 
     def __init__(
-        self, queue: Queue, store: Store, kafka: Kafka, keyring: Keyring, network: Network, rules: Rules
+        self, queue: Queue, store: Store, results: Results, keyring: Keyring, network: Network, rules: Rules
     ) -> None:
-        self.wake = asyncio.Event()
-        self.sent_for: dict[str, datetime] = {}
+        self.results = results
         self._queue = queue
         self._store = store
-        self._kafka = kafka
         self._keyring = keyring
         self._network = network
         self._rules = rules
         self._lanes: dict[str, Lane] = {}
-        self._in_hand: dict[tuple[str, str], Item] = {}
-        self._results: list[tuple[str, Result]] = []
-        self._finished = asyncio.Event()
-        self._is_claiming = False
-        self._announcing: asyncio.Task[None] | None = None
-        self._health: dict[str, Document] = {}
+        self._in_hand = results.in_hand
+        self._due: dict[str, None] = {}
+        """Accounts that may have something due in the database, whose turn is next first."""
+        self._wake = asyncio.Event()
+        self._token = uuid4().hex
+        self._claims_under_way = 0
+        self._looked_at = self._looked_at_all = NEVER
+        self._stop = Stop()
 
-    async def claims(self, stop: Stop) -> None:
-        """Claim what is due and hand it to the lanes, until `stop`; then give back what was not begun."""
-        pace = Pace(CLAIM_EVERY_SECONDS)
-        while not stop.is_set():
-            await pace.turn()
-            self.wake.clear()
-            self._is_claiming = True
-            try:
-                claimed = await self._claim()
-            finally:
-                self._is_claiming = False
-            if not claimed or len(self._in_hand) >= MOST_IN_HAND:
-                await stop.wait_or(self.wake, LOOK_EVERY_SECONDS)
-        await self._put_down()
+    # Ways in
 
-    async def _claim(self) -> int:
-        await self._look_at_resting()
-        rooms = {account_id: lane.room for account_id, lane in self._lanes.items()}
-        lease = self._rules.lease
-        until = asyncio.get_running_loop().time() + lease.total_seconds()
-        claim = await self._queue.claim(datetime.now(UTC), lease, self._rules.batch, rooms)
-        if not claim.messages:
-            return 0
-        # Read anew each time: whoever has just mended an account and presses "resend" must not meet the old one.
-        accounts = await self._store.accounts_by_id_of_all_partners({one["account_id"] for one in claim.messages})
-        orphans: dict[tuple[str, str], list[str]] = {}
-        for message in claim.messages:
-            account = accounts.get(message["account_id"])
-            if account is None:
-                orphans.setdefault((message["partner_id"], message["account_id"]), []).append(message["_id"])
+    async def take_in(self, documents: Sequence[Document], accounts: Mapping[str, Account]) -> None:
+        """Keep new messages; those whose lanes have room leave at once. `accounts` are theirs, by id."""
+        with self._claiming():
+            now, until = datetime.now(UTC), self._claim_ends()
+            mine = self._claim_while_coming_in(documents, accounts, now)
+            there = await self._queue.take_in(documents)
+            fresh = [one for message_id, one in mine.items() if message_id not in there]
+            known = [one for one in mine if one in there and (self._token, one) not in self._in_hand]
+            if known:  # this may be the second try to take them in, and the first had come that far
+                fresh += await self._queue.claimed(self._token, known)
+            if self._is_open:
+                for one in fresh:
+                    self._begin(Item(self._token, one, now, until))
+            else:
+                await self._queue.give_back(self._token, [one["_id"] for one in fresh], datetime.now(UTC))
+        self.look_at(*{one["account_id"] for one in documents if one["_id"] not in mine and one["account_id"]})
+
+    def _claim_while_coming_in(
+        self, documents: Sequence[Document], accounts: Mapping[str, Account], now: datetime
+    ) -> dict[str, Document]:
+        """Put our claim into those documents that can leave at once; returns them by id."""
+        rooms: dict[str, int] = {}
+        mine: dict[str, Document] = {}
+        for one in documents:
+            account_id = one["account_id"]
+            if not self._is_open or account_id is None or account_id in self._due:
                 continue
-            item = Item(claim.token, message, claim.at, until)
-            self._in_hand[claim.token, message["_id"]] = item
-            self._lane(account).take(item)
-        for (partner_id, account_id), ids in orphans.items():
-            await self._queue.give_back(claim.token, ids, datetime.now(UTC))
-            await self._queue.hold(partner_id, account_id)
-        return len(claim.messages)
+            lane = self._lane(accounts[account_id])
+            room = rooms.setdefault(account_id, lane.free)
+            if room > 0 and len(self._in_hand) + len(mine) < MOST_IN_HAND:
+                rooms[account_id] = room - 1
+                claim = claim_document(self._token, now, self._rules.lease)
+                one |= {"status": Status.SENDING, "claim": claim}
+                mine[one["_id"]] = one
+        return mine
 
-    async def _look_at_resting(self) -> None:
-        """A lane rests no longer once its account was changed, in whichever process."""
-        resting = [account_id for account_id, lane in self._lanes.items() if lane.is_resting]
-        if resting:
-            for account in (await self._store.accounts_by_id_of_all_partners(resting)).values():
-                self._lanes[account.id].use(account)
+    @property
+    def _is_open(self) -> bool:
+        """True while messages may be claimed as they come in: what waited before us is known, and it is not the end."""
+        return self._looked_at > NEVER and not self._stop.is_set()
 
-    def _lane(self, account: Account) -> Lane:
-        lane = self._lanes.get(account.id)
-        if lane is None:
-            lane = Lane(account, self._connect, self._attempt, self._done, self._rules.smtp_idle)
-            self._lanes[account.id] = lane
-        lane.use(account)
-        return lane
+    @contextmanager
+    def _claiming(self) -> Generator[None]:
+        self._claims_under_way += 1
+        try:
+            yield
+        finally:
+            self._claims_under_way -= 1
+
+    def look_at(self, *account_ids: str) -> None:
+        """These accounts may have something due."""
+        self._due.update(dict.fromkeys(account_ids))
+        self._wake.set()
 
     def hurry(self, account_id: str) -> None:
         """Somebody asks for a message of this account now (B4): look at once, also when its lane rests."""
         if lane := self._lanes.get(account_id):
             lane.end_rest()
-        self.wake.set()
-
-    async def _connect(self, account: Account) -> Connection:
-        return await connect(account, self.password_of(account), self._network, self._rules.smtp_timeout)
-
-    def password_of(self, account: Account) -> str | None:
-        """The account's password in the open. Raises Refused when no key of the ring opens it."""
-        if account.password is None:
-            return None
-        try:
-            return self._keyring.open(account.password, f"{account.partner_id}/{account.id}")
-        except SecretUnreadable:
-            words = "the password cannot be read any more: set it again"
-            raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply=words)) from None
+        self.look_at(account_id)
 
     async def try_account(self, account: Account) -> Answer:
         """Connect and sign in as for a message, and send nothing (B11)."""
@@ -157,119 +134,98 @@ class Delivery:
         connection.close()
         return Answer(Outcome.SENT, reply="connected and signed in")
 
-    async def _attempt(self, account: Account, item: Item, connection: Connection) -> Answer:
-        content, recipient = item.message["content"], item.message["recipient"]
-        mail = Mail(
-            message_id=item.message["_id"],
-            from_address=account.from_address,
-            from_name=account.from_name,
-            to_address=recipient["address"],
-            to_name=recipient["name"],
-            subject=content["subject"],
-            text=content["text"],
-            html=content["html"],
-        )
-        return await connection.send(mail)
+    # The loops
 
-    def _done(self, account: Account, item: Item, answer: Answer, reached: bool) -> None:
-        """A lane finished with `item`; `reached`: the mail server let us speak."""
-        now = datetime.now(UTC)
-        item.message["trace"] = _span(item, answer)
-        metrics.ATTEMPTS.labels(item.message["channel"], answer.outcome.value).inc()
-        self._note_health(account, answer, reached, now)
-        self._results.append((item.token, self._result(account, item, answer, now)))
-        self._finished.set()
-        if self._lanes[account.id].wants_more:
-            self.wake.set()
+    async def claims(self, stop: Stop) -> None:
+        """Claim what is due and hand it to the lanes, until `stop`; then give back what was not begun."""
+        self._stop = stop
+        pace = Pace(CLAIM_EVERY_SECONDS)
+        while not stop.is_set():
+            self._wake.clear()
+            with self._claiming():
+                is_more = await self._claim()
+            if not is_more:
+                await stop.wait_or(self._wake, LOOK_EVERY_SECONDS)
+            await pace.turn()
+        await self._put_down()
 
-    def _result(self, account: Account, item: Item, answer: Answer, now: datetime) -> Result:
-        message = item.message
-        attempt = {"at": item.claimed_at, "ended_at": now, "outcome": answer.outcome.value, "reply": answer.reply}
-        attempt |= {"code": answer.code, "enhanced": answer.enhanced}
-        sent = answer.outcome is Outcome.SENT
-        change: Document = {"error": None if sent else answer.reply}
-        if answer.outcome is Outcome.UNKNOWN:
-            change["possible_duplicate"] = True
-            metrics.POSSIBLE_DUPLICATES.labels(message["channel"]).inc()
-        if not sent and answer.outcome not in FINAL and has_expired(message["due_since"], now, self._rules.max_age):
-            answer = replace(answer, outcome=Outcome.EXPIRED)
-        elif not sent and answer.outcome not in FINAL:
-            due_at = now + next_delay(self._rules.retry_delays, len(message["attempts"]) + 1)
-            change |= {"status": Status.WAITING, "due_at": due_at, "rank": message["priority"] + RETRY_RANK}
-            return Result(message, attempt, change, None)
-        if sent:
-            metrics.DELIVERY.labels(message["channel"]).observe((now - message["event"]["time"]).total_seconds())
-        change |= {"status": Status.SENT if sent else Status.ERROR, "executed_at": now}
-        return Result(message, attempt, change, fact_of(message, answer, now, message["trace"], account.from_address))
-
-    async def results(self, stop: Stop) -> None:
-        """Write and announce what the lanes finished, in the batches that come about by themselves."""
-        pace = Pace(WRITE_EVERY_SECONDS)
-        while self._results or self._in_hand or self._is_claiming or not stop.is_set():
-            self._finished.clear()
-            if self._results:
-                await pace.turn()
-                await self._write_results()
-            elif stop.is_set():
-                await self._until_something_finished(LOOK_EVERY_SECONDS)
-            else:
-                await stop.wait_or(self._finished, LOOK_EVERY_SECONDS)
-        if self._announcing is not None:
-            await self._announcing
+    async def finish(self, stop: Stop) -> None:
+        """Write and announce what the lanes finish, until all that was begun is done; then let the lanes go."""
+        await self.results.run(stop, lambda: self._claims_under_way > 0)
         for lane in self._lanes.values():
             lane.close()
-
-    async def _write_results(self) -> None:
-        batch = self._results[:MOST_AT_ONCE]
-        by_token: dict[str, list[Result]] = {}
-        for token, result in batch:
-            by_token.setdefault(token, []).append(result)
-        written = await asyncio.gather(*(self._queue.write(token, results) for token, results in by_token.items()))
-        facts: list[tuple[Document, Document]] = []
-        for results, are_ours in zip(by_token.values(), written, strict=True):
-            if are_ours:
-                facts += [(result.message, result.fact) for result in results if result.fact is not None]
-            else:
-                # Some claims were lost meanwhile; which facts were written only the database knows: the relay asks it.
-                log.warning("claims_lost", batch=len(results))
-        del self._results[: len(batch)]
-        had_enough = len(self._in_hand) >= MOST_IN_HAND
-        for token, result in batch:
-            self._in_hand.pop((token, result.message["_id"]), None)
-        if had_enough:
-            self.wake.set()
-        if self._announcing is not None:
-            await self._announcing
-        self._announcing = asyncio.create_task(self._announce_now(facts))
-        for message, fact in facts:
-            if fact["topic"] == MessageSent.TOPIC:
-                self.sent_for[message["partner_id"]] = fact["at"]
-
-    async def _announce_now(self, facts: list[tuple[Document, Document]]) -> None:
-        """Announce while the next results are written; what fails here the relay announces later."""
-        try:
-            await self.announce(facts)
-        except (KafkaError, PyMongoError) as error:
-            log.warning("announce_later", facts=len(facts), error=error_code(error))
-
-    async def announce(self, facts: list[tuple[Document, Document]]) -> None:
-        """Publish facts that are in the database, then forget them there."""
-        if facts:
-            await self._kafka.publish([record_of(message, fact) for message, fact in facts])
-            await self._queue.announced([message["_id"] for message, _ in facts], [fact["id"] for _, fact in facts])
 
     async def leases(self, stop: Stop) -> None:
         """Renew the claims of what is in hand, and drop what could not be renewed in time."""
         every = self._rules.lease.total_seconds() / 3
         while not await stop.wait_for(every) or self._in_hand:
             await self._renew()
-            await self._write_health()
+            await self.results.write_health()
             if stop.is_set():
-                await self._until_something_finished(every)
+                await self.results.until_something_finished(every)
 
-    async def _until_something_finished(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._finished.wait(), seconds)
+    # Claiming
+
+    async def _claim(self) -> bool:
+        """One round; True when there may be more at once."""
+        looked = await self._look()
+        # Read anew each time: whoever has just mended an account and presses "resend" must not meet the old one.
+        chosen = [one for one in self._due if looked or self._has_room(one)]
+        accounts = await self._store.accounts_by_id_of_all_partners(chosen) if chosen else {}
+        for account_id in set(chosen) - accounts.keys():
+            await self._queue.hold(account_id)
+            self._due.pop(account_id, None)
+        rooms = {account.id: room for account in accounts.values() if (room := self._lane(account).room)}
+        wanted = self._shared_out(rooms)
+        if not wanted:
+            return False
+        for account_id in wanted:  # first, so that what is said of them meanwhile is not forgotten
+            del self._due[account_id]
+        until, drained = self._claim_ends(), frozenset[str]()
+        try:
+            claim = await self._queue.claim_due(datetime.now(UTC), self._rules.lease, wanted)
+            drained = claim.drained
+        finally:
+            self._due.update(dict.fromkeys(one for one in wanted if one not in drained))
+        for message in claim.messages:
+            self._begin(Item(claim.token, message, claim.at, until))
+        return bool(claim.messages) or len(rooms) > len(wanted)
+
+    def _shared_out(self, rooms: Mapping[str, int]) -> dict[str, int]:
+        """What is asked of each account in this round, of those first whose turn is next."""
+        left = min(self._rules.batch, MOST_IN_HAND - len(self._in_hand))
+        wanted: dict[str, int] = {}
+        for account_id in self._due:
+            if (room := min(rooms.get(account_id, 0), left)) > 0 and len(wanted) < ACCOUNTS_AT_ONCE:
+                wanted[account_id] = room
+                left -= room
+        return wanted
+
+    def _has_room(self, account_id: str) -> bool:
+        lane = self._lanes.get(account_id)
+        return lane is None or lane.room > 0
+
+    async def _look(self) -> bool:
+        """Now and then, find the accounts of which something became due; True when it was time for it."""
+        now = datetime.now(UTC)
+        if now - self._looked_at_all > LOOK_AT_ALL_EVERY:
+            self._due.update(dict.fromkeys(await self._queue.waiting_accounts()))
+            self._looked_at = self._looked_at_all = now
+        elif now - self._looked_at >= timedelta(seconds=LOOK_EVERY_SECONDS):
+            self._due.update(dict.fromkeys(await self._queue.accounts_due(self._looked_at - LOOK_BACK, now)))
+            self._looked_at = now
+        else:
+            return False
+        return True
+
+    def _claim_ends(self) -> float:
+        """When a claim that is made now ends, by the loop's clock."""
+        return asyncio.get_running_loop().time() + self._rules.lease.total_seconds()
+
+    def _begin(self, item: Item) -> None:
+        message = item.message
+        self._in_hand[item.token, message["_id"]] = item
+        self._lanes[message["account_id"]].take(item)
 
     async def _renew(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -287,41 +243,53 @@ class Delivery:
 
     async def _put_down(self) -> None:
         """Give back what the lanes did not begin."""
+        by_token: dict[str, list[str]] = {}
         for lane in self._lanes.values():
-            by_token: dict[str, list[str]] = {}
             for item in lane.put_down():
                 by_token.setdefault(item.token, []).append(item.message["_id"])
                 self._in_hand.pop((item.token, item.message["_id"]), None)
-            for token, ids in by_token.items():
-                await self._queue.give_back(token, ids, datetime.now(UTC))
+        for token, ids in by_token.items():
+            await self._queue.give_back(token, ids, datetime.now(UTC))
 
-    def _note_health(self, account: Account, answer: Answer, reached: bool, now: datetime) -> None:
-        if reached and answer.outcome is not Outcome.ACCOUNT_REFUSED:
-            self._health[account.id] = {"works": True, "last_reached_at": now, "failing_since": None, "error": None}
-        else:
-            since = self._health.get(account.id, {}).get("failing_since") or now
-            self._health[account.id] = {"works": False, "failing_since": since, "error": answer.reply, "failed_at": now}
+    # Sending
 
-    async def _write_health(self) -> None:
-        noted, self._health = self._health, {}
-        for account_id, health in noted.items():
-            await self._store.note_health_of_all_partners(account_id, health)
+    def _lane(self, account: Account) -> Lane:
+        lane = self._lanes.get(account.id)
+        if lane is None:
+            lane = Lane(account, self._connect, self._attempt, self._done, self._rules.smtp_idle)
+            self._lanes[account.id] = lane
+        lane.use(account)
+        return lane
 
+    async def _connect(self, account: Account) -> Connection:
+        return await connect(account, self._password_of(account), self._network, self._rules.smtp_timeout)
 
-def _span(item: Item, answer: Answer) -> str | None:
-    """The attempt as a span in the message's own trace, if that is recorded; returns what continues it."""
-    message = item.message
-    if not is_sampled(message["trace"]):
-        return message["trace"]
-    attributes = {
-        "message.id": message["_id"],
-        "message.attempt": len(message["attempts"]) + 1,
-        "account.id": message["account_id"],
-        "outcome": answer.outcome.value,
-        "smtp.code": answer.code or 0,
-    }
-    span = continue_trace(
-        "smtp deliver", message["trace"], kind=SpanKind.CLIENT, start_time=item.started_ns, attributes=attributes
-    )
-    span.end()
-    return traceparent_of(span)
+    def _password_of(self, account: Account) -> str | None:
+        """The account's password in the open. Raises Refused when no key of the ring opens it."""
+        if account.password is None:
+            return None
+        try:
+            return self._keyring.open(account.password, f"{account.partner_id}/{account.id}")
+        except SecretUnreadable:
+            words = "the password cannot be read any more: set it again"
+            raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply=words)) from None
+
+    async def _attempt(self, account: Account, item: Item, connection: Connection) -> Answer:
+        content, recipient = item.message["content"], item.message["recipient"]
+        mail = Mail(
+            message_id=item.message["_id"],
+            from_address=account.from_address,
+            from_name=account.from_name,
+            to_address=recipient["address"],
+            to_name=recipient["name"],
+            subject=content["subject"],
+            text=content["text"],
+            html=content["html"],
+        )
+        return await connection.send(mail)
+
+    def _done(self, account: Account, item: Item, answer: Answer, reached: bool) -> None:
+        """A lane finished with `item`; `reached`: the mail server let us speak."""
+        self.results.add(account, item, answer, reached)
+        if account.id in self._due and self._lanes[account.id].wants_more:
+            self._wake.set()

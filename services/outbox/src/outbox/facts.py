@@ -1,59 +1,43 @@
-"""From a message's document to the event that says what became of it (B8, B10)."""
+"""From a message's document to the record that says what became of it (B8, B10)."""
 
 from datetime import datetime
 from typing import Any
 
-from common.events import Escalation, EventRef, MessageFailed, MessageSent, Outgoing, Recipient, encode
-from common.ids import computed_id
+from common.events import MessageFailed, MessageSent, Outgoing, encode_trusted
 from common.mongo import Document
 from outbox.domain import Answer, Outcome
 from outbox.mime import message_id_header
 
 SOURCE = "/outbox"
+RECIPIENT = ("address", "name", "person_id", "reasons")
 
 
-def fact_of(message: Document, answer: Answer, now: datetime, trace: str | None, from_address: str) -> Document:
-    """What to announce of a finished message; kept in its document until it is published."""
-    attempts = len(message["attempts"]) + 1
-    topic = MessageSent.TOPIC if answer.outcome is Outcome.SENT else MessageFailed.TOPIC
-    return {
-        "id": computed_id(message["_id"], topic, str(attempts)),
-        "topic": topic,
-        "at": now,
-        "attempts": attempts,
-        "reason": answer.outcome.value,
-        "reply": answer.reply,
-        "provider_id": message_id_header(message["_id"], from_address) if from_address else "",
-        "trace": trace,
-    }
-
-
-def record_of(message: Document, fact: Document) -> Outgoing:
-    """The record that announces `fact`."""
-    recipient = message["recipient"]
-    common: dict[str, Any] = {
+def announcement(
+    message: Document, answer: Answer, now: datetime, *, from_address: str, possible_duplicate: bool
+) -> Outgoing:
+    """The record that announces the end of `message`, which came with `answer`."""
+    recipient, attempts = message["recipient"], len(message["attempts"]) + 1
+    fields: dict[str, Any] = {
         "message_id": message["_id"],
         "partner_id": message["partner_id"],
         "kind": message["kind"],
         "channel": message["channel"],
-        "recipient": Recipient.model_construct(
-            address=recipient["address"],
-            name=recipient["name"],
-            person_id=recipient["person_id"],
-            reasons=recipient["reasons"],
-        ),
+        "recipient": {name: recipient[name] for name in RECIPIENT},
         "subject": message["content"]["subject"],
         "order_number": message["order_number"],
-        "event": EventRef.model_construct(**message["event"]),
-        "escalation": Escalation(**message["escalation"]) if message["escalation"] else None,
-        "executed_at": fact["at"],
-        "attempts": fact["attempts"],
-        "possible_duplicate": message["possible_duplicate"],
-        "provider_reply": fact["reply"],
+        "event": message["event"],
+        "escalation": message["escalation"],
+        "executed_at": now,
+        "attempts": attempts,
+        "possible_duplicate": possible_duplicate,
+        "provider_reply": answer.reply,
     }
-    # What is in our own document kept the contract when it came in: checking it again would cost for nothing.
-    if fact["topic"] == MessageSent.TOPIC:
-        event = MessageSent.model_construct(**common, provider_id=fact["provider_id"])
+    if is_sent := answer.outcome is Outcome.SENT:
+        fields["provider_id"] = message_id_header(message["_id"], from_address)
     else:
-        event = MessageFailed.model_construct(**common, reason=fact["reason"])
-    return encode(event, event_id=fact["id"], source=SOURCE, time=fact["at"], trace=fact["trace"])
+        fields["reason"] = answer.outcome.value
+    # What is in our own document kept the contract when it came in: checking it again would cost for nothing.
+    return encode_trusted(
+        MessageSent if is_sent else MessageFailed, message["partner_id"], fields,
+        event_id=f"{message['_id']}/{attempts}", source=SOURCE, time=now, trace=message["trace"],
+    )  # fmt: skip

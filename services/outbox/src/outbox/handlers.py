@@ -9,6 +9,7 @@ from common.events import MessageRequested, Received
 from common.keyring import Keyring
 from common.logs import logger
 from common.mongo import Document
+from outbox.announcements import Announcements
 from outbox.delivery import Delivery
 from outbox.domain import (
     Account,
@@ -28,7 +29,7 @@ from outbox.storage import Store
 log = logger(__name__)
 
 RELAY_AFTER = timedelta(seconds=5)
-RELAY_BATCH = 500
+RELAY_BATCH = 20
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Outbox:
 
     store: Store
     queue: Queue
+    announcements: Announcements
     delivery: Delivery
     keyring: Keyring
     ports: frozenset[int] | None
@@ -47,14 +49,14 @@ async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) 
     """Keep requested messages, each once, and wake the engine. Without a sender account they wait for one."""
     accounts = await outbox.store.default_accounts_of_all_partners(event.data.partner_id for event in events)
     now = datetime.now(UTC)
-    await outbox.queue.take_in([_document(event, accounts.get(event.data.partner_id), now) for event in events])
-    outbox.delivery.wake.set()
+    documents = [_document(event, accounts.get(event.data.partner_id), now) for event in events]
+    await outbox.delivery.take_in(documents, {account.id: account for account in accounts.values()})
 
 
-def _document(event: Received[MessageRequested], account_id: str | None, now: datetime) -> Document:
+def _document(event: Received[MessageRequested], account: Account | None, now: datetime) -> Document:
     message = event.data
-    if message.channel != "email":
-        account_id = None  # accounts are for mail so far: anything else waits for a gateway (B11)
+    # Accounts are for mail so far: anything else waits for a gateway (B11).
+    account_id = account.id if account and message.channel == "email" else None
     recipient = message.recipient.model_dump()
     waiting = {} if account_id else {"waiting_reason": NO_ACCOUNT}
     return {
@@ -79,7 +81,6 @@ def _document(event: Received[MessageRequested], account_id: str | None, now: da
         "error": None,
         "attempts": [],
         "possible_duplicate": False,
-        "facts": [],
         **waiting,
     }
 
@@ -150,14 +151,14 @@ def _sealed(outbox: Outbox, account: Account) -> Account:
 
 async def _release(outbox: Outbox, account: Account) -> None:
     if account.is_default and await outbox.queue.release(account.partner_id, account.id, datetime.now(UTC)):
-        outbox.delivery.wake.set()
+        outbox.delivery.look_at(account.id)
 
 
 async def remove_account(outbox: Outbox, partner_id: str, account_id: str) -> None:
     """Delete a sender account; its waiting messages wait for another. Raises AccountUnknown."""
     if not await outbox.store.remove_account(partner_id, account_id):
         raise AccountUnknown("There is no such sender account.")
-    await outbox.queue.hold(partner_id, account_id)
+    await outbox.queue.hold(account_id)
 
 
 async def try_account(outbox: Outbox, partner_id: str, account_id: str) -> Answer:
@@ -175,32 +176,30 @@ async def health(outbox: Outbox, partner_id: str) -> list[tuple[Account, Mapping
 
 async def take_back(outbox: Outbox) -> int:
     """Make due again what a dead worker had claimed; returns how many."""
-    taken = await outbox.queue.take_back(datetime.now(UTC))
-    if taken:
-        outbox.delivery.wake.set()
-    return taken
+    return await outbox.queue.take_back(datetime.now(UTC))
 
 
 async def find_accounts(outbox: Outbox) -> None:
     """Release messages whose account was made at the moment they came in."""
     partners = await outbox.queue.partners_without_account()
-    for partner_id, account_id in (await outbox.store.default_accounts_of_all_partners(partners)).items():
-        if await outbox.queue.release(partner_id, account_id, datetime.now(UTC)):
-            outbox.delivery.wake.set()
+    for account in (await outbox.store.default_accounts_of_all_partners(partners)).values():
+        await _release(outbox, account)
 
 
 async def relay(outbox: Outbox) -> None:
-    """Announce facts that a crash left unannounced."""
-    messages = await outbox.queue.unannounced(datetime.now(UTC) - RELAY_AFTER, RELAY_BATCH)
-    await outbox.delivery.announce([(message, fact) for message in messages for fact in message["facts"]])
+    """Announce what a crash left unannounced."""
+    before = datetime.now(UTC) - RELAY_AFTER
+    for announcement, records in await outbox.announcements.left_behind(before, RELAY_BATCH):
+        await outbox.delivery.results.announce([announcement], records)
 
 
 async def prune(outbox: Outbox) -> None:
     """Delete what finished more than seven days before the newest mail of partners who have just sent one (B6)."""
-    for partner_id, sent_at in list(outbox.delivery.sent_for.items()):
+    sent_for = outbox.delivery.results.sent_for
+    for partner_id, sent_at in list(sent_for.items()):
         count = 0
         while batch := await outbox.store.prune(partner_id, sent_at - outbox.prune_after):
             count += batch
-        if outbox.delivery.sent_for[partner_id] == sent_at:
-            del outbox.delivery.sent_for[partner_id]
+        if sent_for[partner_id] == sent_at:
+            del sent_for[partner_id]
         log.info("pruned", partner_id=partner_id, count=count)

@@ -12,7 +12,7 @@ def jobs(outbox: Outbox, prune_look_seconds: float) -> list[Job]:
     """Everything that runs beside requests and records."""
     return [
         Job("delivery", outbox.delivery.claims),
-        Job("delivery results", outbox.delivery.results),
+        Job("delivery results", outbox.delivery.finish),
         Job("delivery leases", outbox.delivery.leases),
         _every(1.0, "taking back", lambda: _take_back(outbox)),
         _every(1.0, "relay", lambda: handlers.relay(outbox)),

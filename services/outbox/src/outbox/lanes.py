@@ -61,11 +61,14 @@ class Lane:
         self._is_closed = False
 
     @property
+    def free(self) -> int:
+        """How many messages it could take now."""
+        return 0 if self.is_resting else self._capacity - self.in_hand
+
+    @property
     def room(self) -> int:
-        """How many messages it takes now."""
-        if self.is_resting or self.in_hand > self._refill_at:
-            return 0
-        return self.account.max_connections * PER_CONNECTION - self.in_hand
+        """How many messages it wants to be asked for: none before it is worth it."""
+        return self.free if self.in_hand <= self._refill_at else 0
 
     @property
     def wants_more(self) -> bool:
@@ -73,8 +76,12 @@ class Lane:
         return self.in_hand == self._refill_at
 
     @property
+    def _capacity(self) -> int:
+        return self.account.max_connections * PER_CONNECTION
+
+    @property
     def _refill_at(self) -> int:
-        return self.account.max_connections * PER_CONNECTION * 5 // 8
+        return self._capacity * 5 // 8
 
     @property
     def is_resting(self) -> bool:
@@ -86,7 +93,7 @@ class Lane:
 
     def use(self, account: Account) -> None:
         """Work by what the account says now; connections made by what it said before are not used again."""
-        if account.version != self.account.version:
+        if account.version > self.account.version:
             self.account = account
             self.end_rest()
 
@@ -123,8 +130,9 @@ class Lane:
             return 0
         if not self._connections:
             return 1
-        is_limited = asyncio.get_running_loop().time() < self._fewer_until
-        return min(self._fewer, self.account.max_connections) if is_limited else self.account.max_connections
+        if self._fewer_until and asyncio.get_running_loop().time() < self._fewer_until:
+            return min(self._fewer, self.account.max_connections)
+        return self.account.max_connections
 
     def _ended(self, sender: asyncio.Task[None]) -> None:
         self._senders.discard(sender)

@@ -1,16 +1,20 @@
-"""The documents of the outbox as the engine works with them: intake, claims, results, and what is to be announced.
+"""The documents of the outbox as the engine works with them: intake, claims, results.
 
 Every step is safe to be cut off: a message is claimed for a time only; the claim is the record of the attempt, written
-before the provider is spoken to; a result is written only by whoever still holds the claim, and the fact to announce is
-in the same write.
+before the provider is spoken to; a result is written only by whoever still holds the claim, and tells of itself which
+announcement it belongs to (`announcements.py`).
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from bson.min_key import MinKey
+
+from common.events import Outgoing
 from common.mongo import Document, Index, Mongo, insert_new
 from outbox.domain import Outcome, Status
 
@@ -18,17 +22,17 @@ LOST_WORKER = "the process ended before it knew the answer"
 RETRY_RANK = 10
 """Added to a message's priority once it was tried: new mail never stands behind retries."""
 
-FIRST_ROOM = 50
-"""So many messages of an account are claimed before anything is known of it."""
 NO_ACCOUNT = "no_sender_account"
+GO_BACK_AFTER = timedelta(seconds=10)
+"""So long a claim goes on from where the one before ended; then it looks from the beginning again."""
 
-# The status stands in front though each of them has one only: so that counting by account reads the index alone.
+_WAITING = (("status", Status.WAITING.value),)
+QUEUE = (("status", 1), ("account_id", 1), ("rank", 1), ("due_at", 1), ("_id", 1))
+
+# The status stands in front though each of them has one only: so that a query of it is answered by the index alone.
 INDEXES = [
-    Index(
-        "messages",
-        (("status", 1), ("rank", 1), ("due_at", 1), ("account_id", 1)),
-        where=(("status", Status.WAITING.value),),
-    ),
+    Index("messages", QUEUE, where=_WAITING),
+    Index("messages", (("status", 1), ("due_at", 1), ("account_id", 1)), where=_WAITING),
     Index(
         "messages",
         (("status", 1), ("claim.until", 1), ("account_id", 1)),
@@ -36,27 +40,39 @@ INDEXES = [
     ),
     Index("messages", (("status", 1), ("account_id", 1)), where=(("status", Status.ERROR.value),)),
     Index("messages", (("waiting_reason", 1), ("partner_id", 1)), where=(("waiting_reason", {"$exists": True}),)),
-    Index("messages", (("facts.at", 1),), where=(("facts.at", {"$exists": True}),)),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to send some messages until `until`; whoever has not the same token any more has lost it."""
+    """The right to send some messages until `until`; whoever has not the same token any more has lost it.
+
+    `drained` are the accounts that had no more to give than they were asked for.
+    """
 
     token: str
     messages: list[Document]
     at: datetime
+    drained: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What to write of an attempt: the attempt itself, the fields it changes, and the fact to announce, if any."""
+    """What to write of an attempt: the attempt itself, the fields it changes, and the record that announces it."""
 
     message: Document
     attempt: Document
     change: Document
-    fact: Document | None
+    record: Outgoing | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """Where the last claim of an account ended: what stood before is claimed, and only slows a search down."""
+
+    rank: int
+    due_at: datetime
+    since: datetime
 
 
 class Queue:
@@ -64,29 +80,66 @@ class Queue:
 
     def __init__(self, mongo: Mongo) -> None:
         self._messages = mongo.collection("messages").of_all_partners
+        self._reached: dict[str, _Reached] = {}
 
-    async def take_in(self, documents: Sequence[Document]) -> None:
-        """Keep new messages; those that are there already stay as they are."""
-        await insert_new(self._messages, documents)
+    async def take_in(self, documents: Sequence[Document]) -> set[str]:
+        """Keep new messages; those that are there already stay as they are, and their ids are returned."""
+        return await insert_new(self._messages, documents)
 
-    async def claim(self, now: datetime, lease: timedelta, limit: int, rooms: Mapping[str, int]) -> Claim:
-        """Claim up to `limit` due messages, the most urgent first, but of an account in `rooms` only so many."""
-        full = [account_id for account_id, room in rooms.items() if not room]
-        due = {"status": Status.WAITING, "due_at": {"$lte": now}}
-        query = due | ({"account_id": {"$nin": full}} if full else {})
-        order = [("rank", 1), ("due_at", 1)]
-        limit = min(limit, sum(rooms.values()) + FIRST_ROOM)
-        found = await self._messages.find(query, {"account_id": 1}, sort=order, limit=limit).to_list()
-        token, ids = uuid4().hex, _within(rooms, found)
+    async def claimed(self, token: str, ids: Sequence[str]) -> list[Document]:
+        """Those of the messages `ids` that are claimed with `token`."""
+        return await self._messages.find({"_id": {"$in": list(ids)}, "claim.token": token}).to_list()
+
+    async def waiting_accounts(self) -> list[str]:
+        """Accounts that have a message waiting, due or not."""
+        return [one for one in await self._messages.distinct("account_id", {"status": Status.WAITING}) if one]
+
+    async def accounts_due(self, since: datetime, now: datetime) -> list[str]:
+        """Accounts of which a message has become due since then."""
+        became_due = {"status": Status.WAITING, "due_at": {"$gt": since, "$lte": now}}
+        cursor = await self._messages.aggregate([{"$match": became_due}, {"$group": {"_id": "$account_id"}}])
+        return [one["_id"] async for one in cursor if one["_id"]]
+
+    async def claim_due(self, now: datetime, lease: timedelta, wanted: Mapping[str, int]) -> Claim:
+        """Claim due messages, of each account in `wanted` up to so many, its most urgent first."""
+        found = await asyncio.gather(*(self._next_due(account_id, most, now) for account_id, most in wanted.items()))
+        drained = frozenset(one for (one, most), ids in zip(wanted.items(), found, strict=True) if len(ids) < most)
+        token, ids = uuid4().hex, [one for part in found for one in part]
         if not ids:
-            return Claim(token, [], now)
+            return Claim(token, [], now, drained)
         await self._messages.update_many(
-            {"_id": {"$in": ids}, **due},
-            {"$set": {"status": Status.SENDING, "claim": {"token": token, "at": now, "until": now + lease}}},
+            {"_id": {"$in": ids}, "status": Status.WAITING, "due_at": {"$lte": now}},
+            {"$set": {"status": Status.SENDING, "claim": claim_document(token, now, lease)}},
         )
         # Read after the claim: another replica may have been quicker with some, or changed them just before.
-        ours = await self._messages.find({"_id": {"$in": ids}, "claim.token": token}).to_list()
-        return Claim(token, ours, now)
+        return Claim(token, await self.claimed(token, ids), now, drained)
+
+    async def _next_due(self, account_id: str, most: int, now: datetime) -> list[str]:
+        """Ids of what is due of an account, the most urgent first."""
+        reached = self._reached.pop(account_id, None)
+        if reached is None or now - reached.since > GO_BACK_AFTER:
+            found = await self._search(account_id, {}, None, most, now)
+            since = now
+        else:
+            found = await self._search(account_id, {"rank": {"$lt": reached.rank}}, None, most, now)
+            if len(found) < most:
+                found += await self._search(account_id, {}, reached, most - len(found), now)
+            since = reached.since
+        if len(found) == most:
+            self._reached[account_id] = _Reached(found[-1]["rank"], found[-1]["due_at"], since)
+        return [one["_id"] for one in found]
+
+    async def _search(
+        self, account_id: str, ranks: Document, after: _Reached | None, most: int, now: datetime
+    ) -> list[Document]:
+        due = {"status": Status.WAITING, "account_id": account_id, "due_at": {"$lte": now}, **ranks}
+        cursor = self._messages.find(due, {"rank": 1, "due_at": 1}, limit=most)
+        cursor = cursor.sort(QUEUE).hint(QUEUE)
+        if after is not None:
+            position = (Status.WAITING.value, account_id, after.rank, after.due_at, MinKey())
+            bound: list[Any] = [(name, value) for (name, _), value in zip(QUEUE, position, strict=True)]
+            cursor = cursor.min(bound)
+        return await cursor.to_list()
 
     async def renew(self, token: str, ids: Sequence[str], until: datetime) -> None:
         """Keep the claim of what is still in hand."""
@@ -101,41 +154,29 @@ class Queue:
             {"$set": {"status": Status.WAITING, "due_at": now}, "$unset": {"claim": ""}},
         )
 
-    async def write(self, token: str, results: Sequence[Result]) -> bool:
+    async def write_results(self, token: str, results: Sequence[Result], announcement: str) -> bool:
         """Write results of our claim `token`. False when some were not ours any more: those are not written.
 
-        One statement for all of them: an update for each costs the database five times as much.
+        One statement for all of them: an update for each costs the database more than twice as much.
         """
         by_id = {
-            one.message["_id"]: {"attempt": one.attempt, "change": one.change, "facts": [one.fact] if one.fact else []}
+            one.message["_id"]: {
+                "attempt": one.attempt | ({"announcement": announcement} if one.record else {}),
+                "change": one.change,
+            }
             for one in results
         }
         own = {"$getField": {"field": "$_id", "input": {"$literal": by_id}}}
-        lists = {
-            "attempts": {"$concatArrays": ["$attempts", ["$own.attempt"]]},
-            "facts": {"$concatArrays": ["$facts", "$own.facts"]},
-        }
+        attempts = {"attempts": {"$concatArrays": ["$attempts", ["$own.attempt"]]}}
         written = await self._messages.update_many(
             {"_id": {"$in": list(by_id)}, "claim.token": token},
             [
                 {"$set": {"own": own}},
-                {"$replaceWith": {"$mergeObjects": ["$$ROOT", "$own.change", lists]}},
+                {"$replaceWith": {"$mergeObjects": ["$$ROOT", "$own.change", attempts]}},
                 {"$unset": ["claim", "own"]},
             ],
         )
         return written.matched_count == len(by_id)
-
-    async def announced(self, messages: Sequence[str], facts: Sequence[str]) -> None:
-        """Forget facts that were published."""
-        await self._messages.update_many(
-            {"_id": {"$in": list(messages)}}, {"$pull": {"facts": {"id": {"$in": list(facts)}}}}
-        )
-
-    async def unannounced(self, before: datetime, limit: int) -> list[Document]:
-        """Messages with facts from before `before`: whoever should have announced them did not."""
-        return await self._messages.find(
-            {"facts.at": {"$lt": before}}, {"content.text": 0, "content.html": 0}, limit=limit
-        ).to_list()
 
     async def take_back(self, now: datetime) -> int:
         """Make what a dead worker had claimed due again; returns how many.
@@ -167,10 +208,10 @@ class Queue:
         )
         return released.modified_count
 
-    async def hold(self, partner_id: str, account_id: str) -> None:
+    async def hold(self, account_id: str) -> None:
         """Let the waiting messages of an account that is gone wait for another."""
         await self._messages.update_many(
-            {"partner_id": partner_id, "status": Status.WAITING, "account_id": account_id},
+            {"status": Status.WAITING, "account_id": account_id},
             {"$set": {"account_id": None, "due_at": None, "waiting_reason": NO_ACCOUNT}},
         )
 
@@ -191,13 +232,6 @@ class Queue:
         return counts
 
 
-def _within(rooms: Mapping[str, int], found: Sequence[Document]) -> list[str]:
-    """The ids of those messages that their accounts have room for."""
-    left = dict(rooms)
-    ids: list[str] = []
-    for one in found:
-        room = left.setdefault(one["account_id"], FIRST_ROOM)
-        if room:
-            ids.append(one["_id"])
-            left[one["account_id"]] = room - 1
-    return ids
+def claim_document(token: str, now: datetime, lease: timedelta) -> Document:
+    """A claim as it stands in a message."""
+    return {"token": token, "at": now, "until": now + lease}

@@ -110,7 +110,6 @@ class Store:
             "status": {"$in": [Status.SENT, Status.ERROR]},
             # What was executed before was requested before: the index of the box serves this too.
             "requested_at": {"$lt": before},
-            "facts": [],  # what was not announced yet stays until it is
         }
         ids = [one["_id"] async for one in messages.find(finished, projection={"_id": 1}, limit=PRUNE_BATCH)]
         for message_id in ids:
@@ -162,10 +161,10 @@ class Store:
         found: AsyncIterator[Document] = self.accounts.of_all_partners.find({"_id": {"$in": list(ids)}})
         return {document["_id"]: _account(document) async for document in found}
 
-    async def default_accounts_of_all_partners(self, partner_ids: Iterable[str]) -> dict[str, str]:
-        """Partner → its default account's id."""
+    async def default_accounts_of_all_partners(self, partner_ids: Iterable[str]) -> dict[str, Account]:
+        """Partner → its default account."""
         query = {"partner_id": {"$in": list(set(partner_ids))}, "is_default": True}
-        return {one["partner_id"]: one["_id"] async for one in self.accounts.of_all_partners.find(query)}
+        return {one["partner_id"]: _account(one) async for one in self.accounts.of_all_partners.find(query)}
 
     async def note_health_of_all_partners(self, account_id: str, health: Document) -> None:
         """Write what was learned of an account from real attempts (B9); whoever saw it fail first is right."""

@@ -1,7 +1,7 @@
 """The contracts: one module per publisher, and the table of topics in `registry`."""
 
 from common.events.contacts import ContactChanged, Role
-from common.events.envelope import Event, Outgoing, Received, State, encode, tombstone
+from common.events.envelope import Event, Outgoing, Received, State, encode, encode_trusted, tombstone
 from common.events.identity import Language, PartnerChanged, SigningKeyChanged
 from common.events.marketplace import CampaignLaunched, InvoiceIssued, OrderCreated
 from common.events.notifications import (
@@ -36,5 +36,6 @@ __all__ = [
     "SigningKeyChanged",
     "State",
     "encode",
+    "encode_trusted",
     "tombstone",
 ]

@@ -4,11 +4,13 @@ Binary mode (`ce_` headers, JSON value) is what we write; structured mode (`appl
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 
 from common.errors import Poison
 
@@ -98,17 +100,35 @@ def encode(
     event: Event, *, event_id: str, source: str, time: datetime | None = None, trace: str | None = None
 ) -> Outgoing:
     """The record that announces `event` in CloudEvents' binary mode."""
+    value = event.__pydantic_serializer__.to_json(event)
+    return _outgoing(type(event), event.key(), value, event_id, source, time, trace)
+
+
+def encode_trusted(
+    model: type[Event], key: str, fields: Mapping[str, Any], *, event_id: str, source: str, time: datetime,
+    trace: str | None,
+) -> Outgoing:  # fmt: skip
+    """The same of plain `fields` that are known to keep the contract of `model`: nothing is checked or filled in.
+
+    For what kept a contract when it came in and only passes through; it costs a third of `encode`.
+    """
+    return _outgoing(model, key, to_json(fields), event_id, source, time, trace)
+
+
+def _outgoing(
+    model: type[Event], key: str, value: bytes, event_id: str, source: str, time: datetime | None, trace: str | None
+) -> Outgoing:
     headers = [
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),
         ("ce_id", event_id.encode()),
         ("ce_source", source.encode()),
-        ("ce_type", event.TOPIC.encode()),
+        ("ce_type", model.TOPIC.encode()),
         ("ce_time", (time or datetime.now(UTC)).isoformat().encode()),
     ]
     if trace:
         headers.append(("traceparent", trace.encode()))
-    return Outgoing(event.TOPIC, event.key().encode(), event.__pydantic_serializer__.to_json(event), headers)
+    return Outgoing(model.TOPIC, key.encode(), value, headers)
 
 
 def tombstone(event: Event) -> Outgoing:

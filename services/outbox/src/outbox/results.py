@@ -1,0 +1,182 @@
+"""What came of the attempts: written in bulk, and announced.
+
+The announcement of a batch is kept before its results are written and counts once they are, so that neither a crash
+between the two nor one before publishing loses a fact; whoever comes later finds it (`handlers.relay`).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from aiokafka.errors import KafkaError
+from opentelemetry.trace import SpanKind
+from pymongo.errors import PyMongoError
+
+from common import metrics
+from common.events import Outgoing
+from common.jobs import Pace, Stop
+from common.kafka.connection import Kafka
+from common.logs import error_code, logger
+from common.mongo import Document
+from common.telemetry import continue_trace, is_sampled, traceparent_of
+from outbox.announcements import Announcements
+from outbox.domain import FINAL, Account, Answer, Outcome, Status, has_expired, next_delay
+from outbox.facts import announcement
+from outbox.lanes import Item
+from outbox.queue import RETRY_RANK, Queue, Result
+from outbox.storage import Store
+
+log = logger(__name__)
+
+WRITE_EVERY_SECONDS = 0.03
+LOOK_EVERY_SECONDS = 0.5
+MOST_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class RetryRules:
+    """When a message is tried again (B10), and for how long."""
+
+    delays: tuple[float, ...]
+    max_age: timedelta
+
+
+class Results:
+    """`in_hand` is what was claimed and whose result is not written yet; `sent_for` are partners and when a mail of
+    theirs was sent last (B6)."""
+
+    def __init__(
+        self, queue: Queue, announcements: Announcements, store: Store, kafka: Kafka, rules: RetryRules
+    ) -> None:
+        self.in_hand: dict[tuple[str, str], Item] = {}
+        self.sent_for: dict[str, datetime] = {}
+        self.finished = asyncio.Event()
+        self._queue = queue
+        self._announcements = announcements
+        self._store = store
+        self._kafka = kafka
+        self._rules = rules
+        self._due: list[tuple[str, Result]] = []
+        self._announcing: asyncio.Task[None] | None = None
+        self._health: dict[str, Document] = {}
+
+    def add(self, account: Account, item: Item, answer: Answer, reached: bool) -> None:
+        """An attempt ended with `answer`; `reached`: the mail server let us speak."""
+        now = datetime.now(UTC)
+        item.message["trace"] = _span(item, answer)
+        metrics.ATTEMPTS.labels(item.message["channel"], answer.outcome.value).inc()
+        self._note_health(account, answer, reached, now)
+        self._due.append((item.token, self._result(account, item, answer, now)))
+        self.finished.set()
+
+    def _result(self, account: Account, item: Item, answer: Answer, now: datetime) -> Result:
+        message = item.message
+        attempt = {"at": item.claimed_at, "ended_at": now, "outcome": answer.outcome.value, "reply": answer.reply}
+        attempt |= {"code": answer.code, "enhanced": answer.enhanced}
+        sent = answer.outcome is Outcome.SENT
+        change: Document = {"error": None if sent else answer.reply}
+        if answer.outcome is Outcome.UNKNOWN:
+            change["possible_duplicate"] = True
+            metrics.POSSIBLE_DUPLICATES.labels(message["channel"]).inc()
+        is_final = sent or answer.outcome in FINAL
+        if not is_final and has_expired(message["due_since"], now, self._rules.max_age):
+            answer = replace(answer, outcome=Outcome.EXPIRED)
+        elif not is_final:
+            due_at = now + next_delay(self._rules.delays, len(message["attempts"]) + 1)
+            change |= {"status": Status.WAITING, "due_at": due_at, "rank": message["priority"] + RETRY_RANK}
+            return Result(message, attempt, change, None)
+        if sent:
+            metrics.DELIVERY.labels(message["channel"]).observe((now - message["event"]["time"]).total_seconds())
+            self.sent_for[message["partner_id"]] = now
+        change |= {"status": Status.SENT if sent else Status.ERROR, "executed_at": now}
+        doubtful = change.get("possible_duplicate", message["possible_duplicate"])
+        record = announcement(message, answer, now, from_address=account.from_address, possible_duplicate=doubtful)
+        return Result(message, attempt, change, record)
+
+    async def run(self, stop: Stop, is_claiming: Callable[[], bool]) -> None:
+        """Write and announce, in the batches that come about by themselves, until all is done that was claimed."""
+        pace = Pace(WRITE_EVERY_SECONDS)
+        while self._due or self.in_hand or is_claiming() or not stop.is_set():
+            self.finished.clear()
+            if self._due:
+                await pace.turn()
+                await self._write()
+            elif stop.is_set():
+                await self.until_something_finished(LOOK_EVERY_SECONDS)
+            else:
+                await stop.wait_or(self.finished, LOOK_EVERY_SECONDS)
+        if self._announcing is not None:
+            await self._announcing
+
+    async def until_something_finished(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.finished.wait(), seconds)
+
+    async def _write(self) -> None:
+        batch = self._due[:MOST_AT_ONCE]
+        by_token: dict[str, list[Result]] = {}
+        for token, result in batch:
+            by_token.setdefault(token, []).append(result)
+        groups = {uuid4().hex: group for group in by_token.items()}
+        to_tell = {key: group for key, group in groups.items() if any(result.record for result in group[1])}
+        await self._announcements.keep(to_tell, datetime.now(UTC))
+        written = await asyncio.gather(*(self._queue.write_results(*group, key) for key, group in groups.items()))
+        del self._due[: len(batch)]
+        for token, result in batch:
+            self.in_hand.pop((token, result.message["_id"]), None)
+        if self._announcing is not None:
+            await self._announcing
+        ours = [key for key, is_ours in zip(groups, written, strict=True) if is_ours]
+        if len(ours) < len(groups):
+            # Some claims were lost meanwhile; which results were written only the database knows: the relay asks it.
+            log.warning("claims_lost", batches=len(groups) - len(ours))
+        records = [result.record for key in ours for result in groups[key][1] if result.record]
+        self._announcing = asyncio.create_task(self._announce_now([key for key in ours if key in to_tell], records))
+
+    async def _announce_now(self, ids: Sequence[str], records: Sequence[Outgoing]) -> None:
+        """Announce while the next results are written; what fails here the relay announces later."""
+        try:
+            await self.announce(ids, records)
+        except (KafkaError, PyMongoError) as error:
+            log.warning("announce_later", facts=len(records), error=error_code(error))
+
+    async def announce(self, ids: Sequence[str], records: Sequence[Outgoing]) -> None:
+        """Publish the records of the kept announcements `ids`, then forget these."""
+        if ids:
+            await self._kafka.publish(records)
+            await self._announcements.forget(ids)
+
+    def _note_health(self, account: Account, answer: Answer, reached: bool, now: datetime) -> None:
+        if reached and answer.outcome is not Outcome.ACCOUNT_REFUSED:
+            self._health[account.id] = {"works": True, "last_reached_at": now, "failing_since": None, "error": None}
+        else:
+            since = self._health.get(account.id, {}).get("failing_since") or now
+            self._health[account.id] = {"works": False, "failing_since": since, "error": answer.reply, "failed_at": now}
+
+    async def write_health(self) -> None:
+        """Keep what the attempts since the last call say about their accounts (B9)."""
+        noted, self._health = self._health, {}
+        for account_id, health in noted.items():
+            await self._store.note_health_of_all_partners(account_id, health)
+
+
+def _span(item: Item, answer: Answer) -> str | None:
+    """The attempt as a span in the message's own trace, if that is recorded; returns what continues it."""
+    message = item.message
+    if not is_sampled(message["trace"]):
+        return message["trace"]
+    attributes = {
+        "message.id": message["_id"],
+        "message.attempt": len(message["attempts"]) + 1,
+        "account.id": message["account_id"],
+        "outcome": answer.outcome.value,
+        "smtp.code": answer.code or 0,
+    }
+    span = continue_trace(
+        "smtp deliver", message["trace"], kind=SpanKind.CLIENT, start_time=item.started_ns, attributes=attributes
+    )
+    span.end()
+    return traceparent_of(span)
