@@ -1,6 +1,7 @@
 """Mails per second out of the outbox, durable, against a bare loop over the same connections that keeps nothing."""
 
 import asyncio
+import statistics
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,35 +17,39 @@ from tests.support.platform import Platform, Service
 MAILS = 5_000
 CONNECTIONS = 20
 GOAL = 0.6
-PARTNER = "prt_bench"
+ROUNDS = 3
 TEXT = "Hello Ann,\n\nKettle & Sons has a new order: A-1.\nTotal: 249.90 PLN\n\n  2 × Kettle 1.7 l\n"
 HTML = "<p>Hello Ann,</p><p>Kettle &amp; Sons has a new order: <b>A-1</b>.</p><ul><li>2 × Kettle 1.7 l</li></ul>"
 
 
 async def bench() -> Sequence[Row]:
-    """The row: the outbox's rate over the bare loop's."""
+    """The row: the outbox's rate over the bare loop's, the medians of some rounds of both in turn."""
     with smtp_sink() as port:
         async with platform() as at:
-            bare = await bare_rate(port)
-            ours = await service_rate(at, port)
-    return [Row("outbox: waiting mails delivered and announced", ours, "mails/s", bare, GOAL)]
+            bare: list[float] = []
+            ours: list[float] = []
+            for number in range(ROUNDS):
+                bare.append(await bare_rate(port))
+                ours.append(await service_rate(at, port, f"prt_{number}"))
+    rates = statistics.median(ours), statistics.median(bare)
+    return [Row("outbox: waiting mails delivered and announced", rates[0], "mails/s", rates[1], GOAL)]
 
 
-async def service_rate(at: Platform, port: int, **environment: str) -> float:
-    """Mails per second of one outbox process: the mails wait, then the account is made."""
-    outbox = await at.service("outbox", instance=f"outbox{len(environment)}", **environment)
-    await outbox.io.publish_many(mails(MAILS))
-    headers = outbox.tokens.headers(PARTNER)
+async def service_rate(at: Platform, port: int, partner: str, **environment: str) -> float:
+    """Mails per second of one outbox process: the mails wait, then the partner's account is made."""
+    own = await at.apart(f"outbox{len(environment)}")
+    outbox = await own.service("outbox", **environment)
+    await outbox.io.publish_many(mails(MAILS, partner))
+    headers = outbox.tokens.headers(partner)
 
     async def all_wait() -> bool:
         return (await outbox.http.get("/messages/counts", headers=headers)).json()["WAITING"] == MAILS
 
     await eventually(all_wait, timeout=60)
-    own = await at.apart(f"outbox{len(environment)}")
-    return await Progress(own, MessageSent.TOPIC).rate(MAILS, lambda: open_account(outbox, port))
+    return await Progress(own, MessageSent.TOPIC).rate(MAILS, lambda: open_account(outbox, port, partner))
 
 
-async def open_account(outbox: Service, port: int) -> None:
+async def open_account(outbox: Service, port: int, partner: str) -> None:
     """The partner's account at the sink: everything that waited may leave."""
     body = {
         "name": "Sink",
@@ -55,19 +60,19 @@ async def open_account(outbox: Service, port: int) -> None:
         "is_default": True,
         "max_connections": CONNECTIONS,
     }
-    answer = await outbox.http.post("/accounts", json=body, headers=outbox.tokens.headers(PARTNER))
+    answer = await outbox.http.post("/accounts", json=body, headers=outbox.tokens.headers(partner))
     answer.raise_for_status()
 
 
-def mails(count: int) -> list[tuple[str, Event]]:
+def mails(count: int, partner: str) -> list[tuple[str, Event]]:
     """`count` requested messages of one partner."""
     now = datetime.now(UTC)
     return [
         (
-            f"mail-{i}",
+            f"{partner}-{i}",
             MessageRequested(
-                message_id=f"mail-{i}",
-                partner_id=PARTNER,
+                message_id=f"{partner}-{i}",
+                partner_id=partner,
                 kind="order.created",
                 recipient=Recipient(address=f"ann{i}@x.example", name="Ann", reasons=["holds the role sales"]),
                 content=Content(subject=f"New order A-{i}", text=TEXT, html=HTML),

@@ -1,10 +1,13 @@
 """The SMTP transaction, word for word, against a server that pipelines and one that does not (B2, B10, B11)."""
 
+import asyncio
+
 import pytest
 
+from outbox.connect import Network, connect, is_public
 from outbox.domain import Account, Answer, Outcome
 from outbox.mime import Mail
-from outbox.smtp import Connection, Network, Refused, Stale, connect, is_public
+from outbox.smtp import Connection, Refused, Stale
 from tests.outbox.scripted import HANG_UP, Scripted, listening
 from tests.support.eventually import eventually
 
@@ -117,6 +120,93 @@ async def test_a_kept_connection_that_ended_costs_no_attempt(extensions: tuple[s
             await kept.send(mail())
         assert not kept.is_open
         assert (await (await connected(server)).send(mail())).outcome is Outcome.TRY_AGAIN
+
+
+async def test_the_next_envelope_goes_out_before_the_answer_to_the_content() -> None:
+    """RFC 2920, 3.1: a mail costs one turn instead of two. This server answers only once the next MAIL is there."""
+    heard: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready\r\n")
+        while line := (await reader.readline()).decode():
+            verb = line.split()[0]
+            heard.append(verb)
+            if verb == "DATA":
+                writer.write(b"354 go on\r\n")
+                await reader.readuntil(b"\r\n.\r\n")
+                following = (await reader.readline()).decode()
+                heard.append(f"then {following.split()[0]}")
+                writer.write(b"250 2.0.0 accepted\r\n250 2.1.0 OK\r\n")
+            else:
+                writer.write(b"250-late\r\n250 PIPELINING\r\n" if verb == "EHLO" else b"250 OK\r\n")
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    connection = await connect(account(listener.sockets[0].getsockname()[1]), None, NETWORK, seconds=5)
+    answer = await connection.send(mail(text="first"), then=mail(text="second"))
+    assert answer.reply == "250 2.0.0 accepted"
+    assert heard[:5] == ["EHLO", "MAIL", "RCPT", "DATA", "then MAIL"]
+    assert connection.is_open
+    connection.close()
+    listener.close()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("replies", "outcomes"),
+    [
+        ({}, [Outcome.SENT, Outcome.SENT, Outcome.SENT]),
+        ({".": ["554 5.6.0 spam"]}, [Outcome.MESSAGE_REFUSED, Outcome.SENT, Outcome.SENT]),
+        ({"RCPT": ["250 OK", "550 5.1.1 gone"]}, [Outcome.SENT, Outcome.RECIPIENT_REFUSED, Outcome.SENT]),
+        ({"MAIL": ["250 OK", "451 4.3.0 busy"]}, [Outcome.SENT, Outcome.TRY_AGAIN, Outcome.SENT]),
+    ],
+    ids=["all taken", "content refused", "next recipient refused", "next sender deferred"],
+)
+async def test_mails_one_behind_the_other_each_get_their_own_answer(
+    extensions: tuple[str, ...], replies: dict[str, str | list[str]], outcomes: list[Outcome]
+) -> None:
+    """B2, B10: whatever becomes of one, the answers of the others are theirs."""
+    async with listening(Scripted({verb: list(said) for verb, said in replies.items()}, extensions)) as server:
+        connection = await connected(server)
+        first, second, third = (mail(text=text) for text in ("first", "second", "third"))
+        answers = [
+            await connection.send(first, then=second),
+            await connection.send(second, then=third),
+            await connection.send(third),
+        ]
+        assert [answer.outcome for answer in answers] == outcomes
+        sent = [
+            text for text, outcome in zip((b"first", b"second", b"third"), outcomes, strict=True) if outcome == "sent"
+        ]
+        assert [text for content in server.contents for text in sent if text in content] == sent
+        assert len(server.contents) == len(sent)
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"), [(HANG_UP, Outcome.UNKNOWN), (f"250 2.0.0 OK{HANG_UP}", Outcome.SENT)], ids=["lost", "taken"]
+)
+async def test_what_was_only_begun_when_the_connection_ended_was_not_tried(reply: str, outcome: Outcome) -> None:
+    """B10: the truth about the first may be unknown, that about the second is not."""
+    async with listening(Scripted({".": [reply]})) as server:
+        connection = await connected(server)
+        first, second = mail(text="first"), mail(text="second")
+        assert (await connection.send(first, then=second)).outcome is outcome
+        await eventually(lambda: not connection.is_open)
+        with pytest.raises(Stale):
+            await connection.send(second)
+        assert not any(b"second" in content for content in server.contents)
+
+
+async def test_another_mail_than_the_one_begun_needs_a_new_connection() -> None:
+    """Nobody gets what was meant for somebody else."""
+    async with listening(Scripted()) as server:
+        connection = await connected(server)
+        assert (await connection.send(mail(text="first"), then=mail(text="second"))).outcome is Outcome.SENT
+        with pytest.raises(Stale):
+            await connection.send(mail(text="third", to_address="eve@x.example"))
+        assert not connection.is_open
+        assert len(server.contents) == 1
 
 
 @BOTH

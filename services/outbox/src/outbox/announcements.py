@@ -4,14 +4,16 @@ A result names its announcement, so whoever finds one that was forgotten knows w
 results of a whole batch costs a fraction of a mark in each message that would have to be taken away again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from common.events import Outgoing
 from common.mongo import Document, Index, Mongo
+from outbox.domain import Outcome
+from outbox.facts import Fact, record_of
 from outbox.queue import Result
 
-RECORD = ("topic", "key", "value", "headers")
 INDEXES = [Index("announcements", (("at", 1),))]
 
 
@@ -23,9 +25,9 @@ class Announcements:
         self._announcements = mongo.shared("announcements")
 
     async def keep(self, by_id: Mapping[str, tuple[str, Sequence[Result]]], now: datetime) -> None:
-        """Keep the records of results, by the announcement's id, with the token of the claim they belong to."""
+        """Keep the facts of results, by the announcement's id, with the token of the claim they belong to."""
         documents = [
-            {"_id": announcement, "at": now, "token": token, "facts": [_fact(one) for one in results if one.record]}
+            {"_id": announcement, "at": now, "token": token, "facts": [asdict(one.fact) for one in results if one.fact]}
             for announcement, (token, results) in by_id.items()
         ]
         if documents:
@@ -35,6 +37,10 @@ class Announcements:
         """What was published need not be kept."""
         await self._announcements.delete_many({"_id": {"$in": list(ids)}})
 
+    async def is_kept(self, announcement: str) -> bool:
+        """True while it is not certain that this was published."""
+        return await self._announcements.find_one({"_id": announcement}, {"_id": 1}) is not None
+
     async def left_behind(self, before: datetime, limit: int) -> list[tuple[str, list[Outgoing]]]:
         """(id, records) of announcements from before `before`: whoever should have published them did not.
 
@@ -42,30 +48,24 @@ class Announcements:
         """
         found = await self._announcements.find({"at": {"$lt": before}}, sort=[("at", 1)], limit=limit).to_list()
         ids = [fact["message_id"] for one in found for fact in one["facts"]]
-        fields = {"attempts.announcement": 1, "claim.token": 1}
-        messages = {one["_id"]: one async for one in self._messages.find({"_id": {"$in": ids}}, fields)}
+        without = {"content.text": 0, "content.html": 0}
+        messages = {one["_id"]: one async for one in self._messages.find({"_id": {"$in": ids}}, without)}
         return [
-            (one["_id"], [_record(fact) for fact in one["facts"] if _counts(messages.get(fact["message_id"]), one)])
+            (one["_id"], [record for fact in one["facts"] for record in _records(one, fact, messages)])
             for one in found
-            if not any(_is_open(messages.get(fact["message_id"]), one) for fact in one["facts"])
+            if not any(_is_open(one, messages.get(fact["message_id"])) for fact in one["facts"])
         ]
 
 
-def _fact(result: Result) -> Document:
-    assert result.record is not None
-    record = result.record
-    return {name: getattr(record, name) for name in RECORD} | {"message_id": result.message["_id"]}
-
-
-def _record(fact: Document) -> Outgoing:
-    return Outgoing(fact["topic"], fact["key"], fact["value"], [(name, value) for name, value in fact["headers"]])
-
-
-def _is_open(message: Document | None, announcement: Document) -> bool:
+def _is_open(announcement: Document, message: Document | None) -> bool:
     """True while the announced result of `message` may still be written."""
     return message is not None and message.get("claim", {}).get("token") == announcement["token"]
 
 
-def _counts(message: Document | None, announcement: Document) -> bool:
-    """True when the announced result was written; a message that is gone was deleted after that."""
-    return message is None or any(one.get("announcement") == announcement["_id"] for one in message["attempts"])
+def _records(announcement: Document, kept: Document, messages: Mapping[str, Document]) -> Iterator[Outgoing]:
+    """The record of a kept fact, if its result was written."""
+    fact = Fact(**kept | {"reason": Outcome(kept["reason"])})
+    message = messages.get(fact.message_id, {"attempts": []})
+    for number, attempt in enumerate(message["attempts"], 1):
+        if attempt.get("announcement") == announcement["_id"]:
+            yield record_of(fact, message, number, attempt["ended_at"], attempt["reply"])

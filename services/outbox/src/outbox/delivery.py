@@ -14,12 +14,13 @@ from uuid import uuid4
 from common.jobs import Pace, Stop
 from common.keyring import Keyring, SecretUnreadable
 from common.mongo import Document
+from outbox.connect import Network, connect
 from outbox.domain import Account, Answer, Outcome, Status
 from outbox.lanes import Item, Lane
 from outbox.mime import Mail
 from outbox.queue import Queue, claim_document
 from outbox.results import LOOK_EVERY_SECONDS, Results
-from outbox.smtp import Connection, Network, Refused, connect
+from outbox.smtp import Connection, Refused
 from outbox.storage import Store
 
 CLAIM_EVERY_SECONDS = 0.01
@@ -57,6 +58,8 @@ class Delivery:
         self._in_hand = results.in_hand
         self._due: dict[str, None] = {}
         """Accounts that may have something due in the database, whose turn is next first."""
+        self._unread: set[str] = set()
+        """Accounts whose lanes work by what may have been changed since. All are read again with each look."""
         self._wake = asyncio.Event()
         self._token = uuid4().hex
         self._claims_under_way = 0
@@ -80,7 +83,10 @@ class Delivery:
                     self._begin(Item(self._token, one, now, until))
             else:
                 await self._queue.give_back(self._token, [one["_id"] for one in fresh], datetime.now(UTC))
-        self.look_at(*{one["account_id"] for one in documents if one["_id"] not in mine and one["account_id"]})
+        left = {one["account_id"] for one in documents if one["_id"] not in mine and one["account_id"]}
+        if left:
+            self._due.update(dict.fromkeys(left))
+            self._wake.set()
 
     def _claim_while_coming_in(
         self, documents: Sequence[Document], accounts: Mapping[str, Account], now: datetime
@@ -114,9 +120,10 @@ class Delivery:
         finally:
             self._claims_under_way -= 1
 
-    def look_at(self, *account_ids: str) -> None:
-        """These accounts may have something due."""
-        self._due.update(dict.fromkeys(account_ids))
+    def look_at(self, account_id: str) -> None:
+        """This account was changed, or has something due."""
+        self._unread.add(account_id)
+        self._due[account_id] = None
         self._wake.set()
 
     def hurry(self, account_id: str) -> None:
@@ -168,14 +175,13 @@ class Delivery:
 
     async def _claim(self) -> bool:
         """One round; True when there may be more at once."""
+        if len(self._in_hand) >= MOST_IN_HAND:
+            return True  # results are being written: there is room in a moment
         looked = await self._look()
-        # Read anew each time: whoever has just mended an account and presses "resend" must not meet the old one.
-        chosen = [one for one in self._due if looked or self._has_room(one)]
-        accounts = await self._store.accounts_by_id_of_all_partners(chosen) if chosen else {}
-        for account_id in set(chosen) - accounts.keys():
-            await self._queue.hold(account_id)
-            self._due.pop(account_id, None)
-        rooms = {account.id: room for account in accounts.values() if (room := self._lane(account).room)}
+        if looked:
+            self._unread.update(self._due)
+        await self._read_accounts([one for one in self._due if one in self._unread or one not in self._lanes])
+        rooms = {one: room for one in self._due if one in self._lanes and (room := self._lanes[one].room)}
         wanted = self._shared_out(rooms)
         if not wanted:
             return False
@@ -201,9 +207,16 @@ class Delivery:
                 left -= room
         return wanted
 
-    def _has_room(self, account_id: str) -> bool:
-        lane = self._lanes.get(account_id)
-        return lane is None or lane.room > 0
+    async def _read_accounts(self, ids: Sequence[str]) -> None:
+        """Let lanes work by what their accounts say now; what waits for an account that is gone waits for another."""
+        accounts = await self._store.accounts_by_id_of_all_partners(ids) if ids else {}
+        for account_id in ids:
+            self._unread.discard(account_id)
+            if account := accounts.get(account_id):
+                self._lane(account)
+            else:
+                self._due.pop(account_id, None)
+                await self._queue.hold(account_id)
 
     async def _look(self) -> bool:
         """Now and then, find the accounts of which something became due; True when it was time for it."""
@@ -212,7 +225,7 @@ class Delivery:
             self._due.update(dict.fromkeys(await self._queue.waiting_accounts()))
             self._looked_at = self._looked_at_all = now
         elif now - self._looked_at >= timedelta(seconds=LOOK_EVERY_SECONDS):
-            self._due.update(dict.fromkeys(await self._queue.accounts_due(self._looked_at - LOOK_BACK, now)))
+            self._due.update(dict.fromkeys(await self._queue.accounts_to_retry(self._looked_at - LOOK_BACK, now)))
             self._looked_at = now
         else:
             return False
@@ -256,7 +269,7 @@ class Delivery:
     def _lane(self, account: Account) -> Lane:
         lane = self._lanes.get(account.id)
         if lane is None:
-            lane = Lane(account, self._connect, self._attempt, self._done, self._rules.smtp_idle)
+            lane = Lane(account, self._connect, self._compose, self._done, self._rules.smtp_idle)
             self._lanes[account.id] = lane
         lane.use(account)
         return lane
@@ -274,9 +287,9 @@ class Delivery:
             words = "the password cannot be read any more: set it again"
             raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply=words)) from None
 
-    async def _attempt(self, account: Account, item: Item, connection: Connection) -> Answer:
+    def _compose(self, account: Account, item: Item) -> Mail:
         content, recipient = item.message["content"], item.message["recipient"]
-        mail = Mail(
+        return Mail(
             message_id=item.message["_id"],
             from_address=account.from_address,
             from_name=account.from_name,
@@ -286,7 +299,6 @@ class Delivery:
             text=content["text"],
             html=content["html"],
         )
-        return await connection.send(mail)
 
     def _done(self, account: Account, item: Item, answer: Answer, reached: bool) -> None:
         """A lane finished with `item`; `reached`: the mail server let us speak."""

@@ -1,22 +1,31 @@
 """From a message's document to the record that says what became of it (B8, B10)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from common.events import MessageFailed, MessageSent, Outgoing, encode_trusted
 from common.mongo import Document
-from outbox.domain import Answer, Outcome
+from outbox.domain import Outcome
 from outbox.mime import message_id_header
 
 SOURCE = "/outbox"
 RECIPIENT = ("address", "name", "person_id", "reasons")
 
 
-def announcement(
-    message: Document, answer: Answer, now: datetime, *, from_address: str, possible_duplicate: bool
-) -> Outgoing:
-    """The record that announces the end of `message`, which came with `answer`."""
-    recipient, attempts = message["recipient"], len(message["attempts"]) + 1
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """How a message ended: what its document does not say of itself."""
+
+    message_id: str
+    reason: Outcome
+    from_address: str
+    trace: str | None
+
+
+def record_of(fact: Fact, message: Document, attempts: int, at: datetime, reply: str) -> Outgoing:
+    """The record that announces the end of `message` with its last attempt at that time."""
+    recipient = message["recipient"]
     fields: dict[str, Any] = {
         "message_id": message["_id"],
         "partner_id": message["partner_id"],
@@ -27,17 +36,17 @@ def announcement(
         "order_number": message["order_number"],
         "event": message["event"],
         "escalation": message["escalation"],
-        "executed_at": now,
+        "executed_at": at,
         "attempts": attempts,
-        "possible_duplicate": possible_duplicate,
-        "provider_reply": answer.reply,
+        "possible_duplicate": message["possible_duplicate"],
+        "provider_reply": reply,
     }
-    if is_sent := answer.outcome is Outcome.SENT:
-        fields["provider_id"] = message_id_header(message["_id"], from_address)
+    if is_sent := fact.reason is Outcome.SENT:
+        fields["provider_id"] = message_id_header(message["_id"], fact.from_address)
     else:
-        fields["reason"] = answer.outcome.value
+        fields["reason"] = fact.reason.value
     # What is in our own document kept the contract when it came in: checking it again would cost for nothing.
     return encode_trusted(
         MessageSent if is_sent else MessageFailed, message["partner_id"], fields,
-        event_id=f"{message['_id']}/{attempts}", source=SOURCE, time=now, trace=message["trace"],
+        event_id=f"{message['_id']}/{attempts}", source=SOURCE, time=at, trace=fact.trace,
     )  # fmt: skip

@@ -95,6 +95,10 @@ async def get_message(outbox: Outbox, partner_id: str, message_id: str) -> Docum
 
 async def delete_message(outbox: Outbox, partner_id: str, message_id: str) -> None:
     """Delete a message from the list (B3). Raises MessageUnknown, StillSending."""
+    message = await get_message(outbox, partner_id, message_id)
+    announcement = message["attempts"][-1].get("announcement") if message["attempts"] else None
+    if announcement and await outbox.announcements.is_kept(announcement):
+        raise StillSending("What became of it is being announced; delete it in a moment.")
     if not await outbox.store.delete(partner_id, message_id):
         await get_message(outbox, partner_id, message_id)
         raise StillSending("Wait until the attempt ends, then delete it.")
@@ -150,8 +154,9 @@ def _sealed(outbox: Outbox, account: Account) -> Account:
 
 
 async def _release(outbox: Outbox, account: Account) -> None:
-    if account.is_default and await outbox.queue.release(account.partner_id, account.id, datetime.now(UTC)):
-        outbox.delivery.look_at(account.id)
+    if account.is_default:
+        await outbox.queue.release(account.partner_id, account.id, datetime.now(UTC))
+    outbox.delivery.look_at(account.id)
 
 
 async def remove_account(outbox: Outbox, partner_id: str, account_id: str) -> None:
@@ -159,6 +164,7 @@ async def remove_account(outbox: Outbox, partner_id: str, account_id: str) -> No
     if not await outbox.store.remove_account(partner_id, account_id):
         raise AccountUnknown("There is no such sender account.")
     await outbox.queue.hold(account_id)
+    outbox.delivery.look_at(account_id)
 
 
 async def try_account(outbox: Outbox, partner_id: str, account_id: str) -> Answer:

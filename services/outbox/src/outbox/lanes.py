@@ -14,6 +14,7 @@ from itertools import count
 from common.logs import error_code, logger
 from common.mongo import Document
 from outbox.domain import Account, Answer, Outcome
+from outbox.mime import Mail
 from outbox.smtp import Connection, Refused, Stale
 
 log = logger(__name__)
@@ -34,21 +35,24 @@ class Item:
     claimed_at: datetime
     until: float
     started_ns: int = 0
+    mail: Mail | None = None
+    composed_for: int = -1
+    """The version of the account that `mail` was composed for."""
 
 
 Connect = Callable[[Account], Awaitable[Connection]]
-Attempt = Callable[[Account, Item, Connection], Awaitable[Answer]]
+Compose = Callable[[Account, Item], Mail]
 Done = Callable[[Account, Item, Answer, bool], None]
 
 
 class Lane:
     """Sends the messages of one account over at most `max_connections` connections that it keeps."""
 
-    def __init__(self, account: Account, connect: Connect, attempt: Attempt, done: Done, idle_seconds: float) -> None:
+    def __init__(self, account: Account, connect: Connect, compose: Compose, done: Done, idle_seconds: float) -> None:
         self.account = account
         self.in_hand = 0
         self._connect = connect
-        self._attempt = attempt
+        self._compose = compose
         self._done = done
         self._idle_seconds = idle_seconds
         self._waiting: asyncio.PriorityQueue[tuple[int, int, Item]] = asyncio.PriorityQueue()
@@ -115,8 +119,9 @@ class Lane:
         for sender in list(self._senders):
             sender.cancel()
 
-    def _put(self, item: Item) -> None:
-        self._waiting.put_nowait((item.message["rank"], next(self._order), item))
+    def _put(self, item: Item | None) -> None:
+        if item is not None:
+            self._waiting.put_nowait((item.message["rank"], next(self._order), item))
 
     def _staff(self) -> None:
         """Have a sender for each waiting message, up to what the account and its server allow."""
@@ -143,12 +148,15 @@ class Lane:
     async def _send(self) -> None:
         """One sender: a message after another over one connection, until there is none for a while."""
         connection: Connection | None = None
+        following: Item | None = None
         try:
-            while (item := await self._next()) is not None:
+            while (item := following or await self._next()) is not None:
                 is_over = False
                 self._busy += 1
                 try:
-                    connection = await self._send_one(item, connection)
+                    following = self._following() if connection is not None else None
+                    connection = await self._send_one(item, following, connection)
+                    following = following if connection is not None else None
                     is_over = True
                 finally:
                     self._busy -= 1
@@ -156,7 +164,12 @@ class Lane:
                         item.until = 0.0
                         self.in_hand -= 1
         finally:
+            self._put(following)
             self._let_go(connection)
+
+    def _following(self) -> Item | None:
+        """What this sender sends next, if no other sender could send it earlier."""
+        return None if self._waiting.empty() or self._busy < self._most() else self._waiting.get_nowait()[2]
 
     async def _next(self) -> Item | None:
         """The most urgent message; None when there is none for a while, or one sender less is wanted."""
@@ -170,14 +183,14 @@ class Lane:
         except TimeoutError:
             return None
 
-    async def _send_one(self, item: Item, connection: Connection | None) -> Connection | None:
-        """Returns the connection for the next message, if it is still good for one."""
+    async def _send_one(self, item: Item, following: Item | None, connection: Connection | None) -> Connection | None:
+        """Returns the connection for the next message, if it is still good for one; else `following` is put back."""
         item.started_ns = time.time_ns()
         try:
             while asyncio.get_running_loop().time() < item.until:
                 connection = await self._usable(connection)
                 try:
-                    answer = await self._attempt(self.account, item, connection)
+                    answer = await connection.send(self._mail(item), self._mail(following) if following else None)
                 except Stale:
                     continue
                 self._finish(item, answer, reached=True)
@@ -185,12 +198,20 @@ class Lane:
             else:
                 self.in_hand -= 1  # the claim ran out while it waited here: somebody else has it by now
         except Refused as refused:
+            self._put(following)
             self._refused(item, refused.answer)
             return None
         if connection is not None and not connection.is_open:
+            self._put(following)
             self._let_go(connection)
             return None
         return connection
+
+    def _mail(self, item: Item) -> Mail:
+        """The item as a mail of the account as it is now."""
+        if item.mail is None or item.composed_for != self.account.version:
+            item.mail, item.composed_for = self._compose(self.account, item), self.account.version
+        return item.mail
 
     async def _usable(self, connection: Connection | None) -> Connection:
         """`connection`, or a new one if it has ended or the account was changed since. Raises Refused."""

@@ -10,13 +10,13 @@ from common.mongo import Mongo
 from common.service import service_app
 from outbox import announcements, api, consumers, queue, storage
 from outbox.announcements import Announcements
+from outbox.connect import Network
 from outbox.delivery import Delivery, Rules
 from outbox.handlers import Outbox
 from outbox.jobs import jobs
 from outbox.queue import Queue
 from outbox.results import Results, RetryRules
 from outbox.settings import Settings
-from outbox.smtp import Network
 from outbox.storage import Store
 
 INDEXES = [*storage.INDEXES, *queue.INDEXES, *announcements.INDEXES]

@@ -14,9 +14,9 @@ from uuid import uuid4
 
 from bson.min_key import MinKey
 
-from common.events import Outgoing
 from common.mongo import Document, Index, Mongo, insert_new
 from outbox.domain import Outcome, Status
+from outbox.facts import Fact
 
 LOST_WORKER = "the process ended before it knew the answer"
 RETRY_RANK = 10
@@ -32,7 +32,7 @@ QUEUE = (("status", 1), ("account_id", 1), ("rank", 1), ("due_at", 1), ("_id", 1
 # The status stands in front though each of them has one only: so that a query of it is answered by the index alone.
 INDEXES = [
     Index("messages", QUEUE, where=_WAITING),
-    Index("messages", (("status", 1), ("due_at", 1), ("account_id", 1)), where=_WAITING),
+    Index("messages", (("retry_at", 1), ("account_id", 1)), where=(("retry_at", {"$exists": True}),)),
     Index(
         "messages",
         (("status", 1), ("claim.until", 1), ("account_id", 1)),
@@ -58,12 +58,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What to write of an attempt: the attempt itself, the fields it changes, and the record that announces it."""
+    """What to write of an attempt: the attempt itself, the fields it changes, and the fact when the message ended."""
 
     message: Document
     attempt: Document
     change: Document
-    record: Outgoing | None
+    fact: Fact | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,10 @@ class Queue:
         """Accounts that have a message waiting, due or not."""
         return [one for one in await self._messages.distinct("account_id", {"status": Status.WAITING}) if one]
 
-    async def accounts_due(self, since: datetime, now: datetime) -> list[str]:
-        """Accounts of which a message has become due since then."""
-        became_due = {"status": Status.WAITING, "due_at": {"$gt": since, "$lte": now}}
-        cursor = await self._messages.aggregate([{"$match": became_due}, {"$group": {"_id": "$account_id"}}])
+    async def accounts_to_retry(self, since: datetime, now: datetime) -> list[str]:
+        """Accounts of which a message has become due again since then, after an attempt."""
+        due = {"retry_at": {"$gt": since, "$lte": now}}
+        cursor = await self._messages.aggregate([{"$match": due}, {"$group": {"_id": "$account_id"}}])
         return [one["_id"] async for one in cursor if one["_id"]]
 
     async def claim_due(self, now: datetime, lease: timedelta, wanted: Mapping[str, int]) -> Claim:
@@ -109,7 +109,10 @@ class Queue:
             return Claim(token, [], now, drained)
         await self._messages.update_many(
             {"_id": {"$in": ids}, "status": Status.WAITING, "due_at": {"$lte": now}},
-            {"$set": {"status": Status.SENDING, "claim": claim_document(token, now, lease)}},
+            {
+                "$set": {"status": Status.SENDING, "claim": claim_document(token, now, lease)},
+                "$unset": {"retry_at": ""},
+            },
         )
         # Read after the claim: another replica may have been quicker with some, or changed them just before.
         return Claim(token, await self.claimed(token, ids), now, drained)
@@ -121,9 +124,11 @@ class Queue:
             found = await self._search(account_id, {}, None, most, now)
             since = now
         else:
-            found = await self._search(account_id, {"rank": {"$lt": reached.rank}}, None, most, now)
-            if len(found) < most:
-                found += await self._search(account_id, {}, reached, most - len(found), now)
+            more_urgent, rest = await asyncio.gather(
+                self._search(account_id, {"rank": {"$lt": reached.rank}}, None, most, now),
+                self._search(account_id, {}, reached, most, now),
+            )
+            found = (more_urgent + rest)[:most]
             since = reached.since
         if len(found) == most:
             self._reached[account_id] = _Reached(found[-1]["rank"], found[-1]["due_at"], since)
@@ -151,7 +156,7 @@ class Queue:
         """Unclaim what was not begun: there was no attempt."""
         await self._messages.update_many(
             {"_id": {"$in": list(ids)}, "claim.token": token},
-            {"$set": {"status": Status.WAITING, "due_at": now}, "$unset": {"claim": ""}},
+            {"$set": {"status": Status.WAITING, "due_at": now, "retry_at": now}, "$unset": {"claim": ""}},
         )
 
     async def write_results(self, token: str, results: Sequence[Result], announcement: str) -> bool:
@@ -161,7 +166,7 @@ class Queue:
         """
         by_id = {
             one.message["_id"]: {
-                "attempt": one.attempt | ({"announcement": announcement} if one.record else {}),
+                "attempt": one.attempt | ({"announcement": announcement} if one.fact else {}),
                 "change": one.change,
             }
             for one in results
@@ -191,6 +196,7 @@ class Queue:
                     "$set": {
                         "status": Status.WAITING,
                         "due_at": now,
+                        "retry_at": now,
                         "possible_duplicate": True,
                         "attempts": {"$concatArrays": ["$attempts", [attempt]]},
                     }
@@ -212,7 +218,10 @@ class Queue:
         """Let the waiting messages of an account that is gone wait for another."""
         await self._messages.update_many(
             {"status": Status.WAITING, "account_id": account_id},
-            {"$set": {"account_id": None, "due_at": None, "waiting_reason": NO_ACCOUNT}},
+            {
+                "$set": {"account_id": None, "due_at": None, "waiting_reason": NO_ACCOUNT},
+                "$unset": {"retry_at": ""},
+            },
         )
 
     async def partners_without_account(self) -> list[str]:

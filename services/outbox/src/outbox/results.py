@@ -24,7 +24,7 @@ from common.mongo import Document
 from common.telemetry import continue_trace, is_sampled, traceparent_of
 from outbox.announcements import Announcements
 from outbox.domain import FINAL, Account, Answer, Outcome, Status, has_expired, next_delay
-from outbox.facts import announcement
+from outbox.facts import Fact, record_of
 from outbox.lanes import Item
 from outbox.queue import RETRY_RANK, Queue, Result
 from outbox.storage import Store
@@ -86,15 +86,20 @@ class Results:
             answer = replace(answer, outcome=Outcome.EXPIRED)
         elif not is_final:
             due_at = now + next_delay(self._rules.delays, len(message["attempts"]) + 1)
-            change |= {"status": Status.WAITING, "due_at": due_at, "rank": message["priority"] + RETRY_RANK}
+            change |= {
+                "status": Status.WAITING,
+                "due_at": due_at,
+                "retry_at": due_at,
+                "rank": message["priority"] + RETRY_RANK,
+            }
             return Result(message, attempt, change, None)
         if sent:
             metrics.DELIVERY.labels(message["channel"]).observe((now - message["event"]["time"]).total_seconds())
             self.sent_for[message["partner_id"]] = now
         change |= {"status": Status.SENT if sent else Status.ERROR, "executed_at": now}
-        doubtful = change.get("possible_duplicate", message["possible_duplicate"])
-        record = announcement(message, answer, now, from_address=account.from_address, possible_duplicate=doubtful)
-        return Result(message, attempt, change, record)
+        return Result(
+            message, attempt, change, Fact(message["_id"], answer.outcome, account.from_address, message["trace"])
+        )
 
     async def run(self, stop: Stop, is_claiming: Callable[[], bool]) -> None:
         """Write and announce, in the batches that come about by themselves, until all is done that was claimed."""
@@ -121,7 +126,7 @@ class Results:
         for token, result in batch:
             by_token.setdefault(token, []).append(result)
         groups = {uuid4().hex: group for group in by_token.items()}
-        to_tell = {key: group for key, group in groups.items() if any(result.record for result in group[1])}
+        to_tell = {key: group for key, group in groups.items() if any(result.fact for result in group[1])}
         await self._announcements.keep(to_tell, datetime.now(UTC))
         written = await asyncio.gather(*(self._queue.write_results(*group, key) for key, group in groups.items()))
         del self._due[: len(batch)]
@@ -133,7 +138,7 @@ class Results:
         if len(ours) < len(groups):
             # Some claims were lost meanwhile; which results were written only the database knows: the relay asks it.
             log.warning("claims_lost", batches=len(groups) - len(ours))
-        records = [result.record for key in ours for result in groups[key][1] if result.record]
+        records = [_record(result, result.fact) for key in ours for result in groups[key][1] if result.fact]
         self._announcing = asyncio.create_task(self._announce_now([key for key in ours if key in to_tell], records))
 
     async def _announce_now(self, ids: Sequence[str], records: Sequence[Outgoing]) -> None:
@@ -161,6 +166,11 @@ class Results:
         noted, self._health = self._health, {}
         for account_id, health in noted.items():
             await self._store.note_health_of_all_partners(account_id, health)
+
+
+def _record(result: Result, fact: Fact) -> Outgoing:
+    message, attempt = result.message | result.change, result.attempt
+    return record_of(fact, message, len(message["attempts"]) + 1, attempt["ended_at"], attempt["reply"])
 
 
 def _span(item: Item, answer: Answer) -> str | None:

@@ -1,34 +1,28 @@
-"""SMTP: aiosmtplib connects, secures and signs in; the transaction itself is ours, because it is pipelined.
+"""The SMTP transaction; it is ours because it is pipelined (RFC 2920). `connect.py` makes the connection.
 
-RFC 2920: MAIL, RCPT and DATA go out in one write and their three answers are read together. That, and keeping the
-connection, is worth five times the throughput of asking one by one.
+MAIL, RCPT and DATA go out in one write, behind the content of the mail before, and the answers are read together. That,
+and keeping the connection, is worth five times the throughput of asking one by one.
 """
 
 import asyncio
-import ipaddress
 import re
-import socket
 import ssl
 from collections import deque
-from functools import cache
-from typing import cast
+from dataclasses import dataclass
 
-import aiosmtplib
 from aiosmtplib.errors import (
     SMTPConnectError,
     SMTPException,
-    SMTPResponseException,
     SMTPServerDisconnected,
     SMTPTimeoutError,
 )
 
-from outbox.domain import Account, Answer, HostRefused, Outcome, Stage, lost, understand
+from outbox.domain import Answer, Outcome, Stage, lost, understand
 from outbox.mime import Mail, ascii_address, compose, dot_stuffed
 
 MOST_REPLY_BYTES = 64_000
 CLOSING = 421
 EXTENSIONS = ("pipelining", "size", "smtputf8")
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f<>]")
 
 
@@ -109,6 +103,44 @@ class Replies(asyncio.Protocol):
             self._waiter.set_result(None)
 
 
+@dataclass(slots=True)
+class Transaction:
+    """A mail as it goes over one connection: the questions of its envelope, with what they are about and the class of
+    answer that is hoped for, and its content. `is_asked`: the questions are under way already."""
+
+    mail: Mail
+    questions: tuple[tuple[Stage, int, bytes], ...]
+    content: bytes
+    is_asked: bool = False
+
+    @property
+    def envelope(self) -> bytes:
+        return b"".join(question for _, _, question in self.questions)
+
+
+def prepare(mail: Mail, extensions: frozenset[str]) -> Transaction | Answer:
+    """The mail for a server with these extensions, or why it cannot be sent to it."""
+    try:
+        sender, recipient = ascii_address(mail.from_address), ascii_address(mail.to_address)
+    except UnicodeError:
+        return Answer(Outcome.RECIPIENT_REFUSED, reply="the address has a domain that cannot be")
+    if _CONTROL.search(sender + recipient):
+        return Answer(Outcome.RECIPIENT_REFUSED, reply="the address has characters that no address has")
+    needs_utf8 = not (sender + recipient).isascii()
+    if needs_utf8 and "smtputf8" not in extensions:
+        return Answer(Outcome.RECIPIENT_REFUSED, reply="the mail server does not take addresses that are not ASCII")
+    content = compose(mail)
+    options = " SMTPUTF8" if needs_utf8 else ""
+    if "size" in extensions:
+        options += f" SIZE={len(content)}"
+    questions = (
+        (Stage.SENDER, 2, f"MAIL FROM:<{sender}>{options}\r\n".encode()),
+        (Stage.RECIPIENT, 2, f"RCPT TO:<{recipient}>\r\n".encode()),
+        (Stage.DATA, 3, b"DATA\r\n"),
+    )
+    return Transaction(mail, questions, content)
+
+
 class Connection:
     """A connection that is signed in, for one mail after another."""
 
@@ -117,68 +149,76 @@ class Connection:
         self._replies = Replies()
         self._extensions = extensions
         self._timeout = seconds
+        self._is_pipelined = "pipelining" in extensions
         self._is_new = True
+        self._begun: Transaction | None = None
         transport.set_protocol(self._replies)
 
     @property
     def is_open(self) -> bool:
         """False too when the server said something that nobody asked: it is about to close (421)."""
-        return self._replies.is_open and not self._replies.unasked and not self._transport.is_closing()
+        is_silent = self._begun is not None or not self._replies.unasked
+        return self._replies.is_open and is_silent and not self._transport.is_closing()
 
     def close(self) -> None:
         """Say goodbye without waiting for the answer."""
-        if self.is_open:
+        if self.is_open and self._begun is None:
             self._transport.write(b"QUIT\r\n")
         self._transport.close()
 
-    async def send(self, mail: Mail) -> Answer:
+    async def send(self, mail: Mail, then: Mail | None = None) -> Answer:
         """One mail to one recipient. After a broken exchange the connection is closed.
+
+        `then` is what will be sent over this connection next: where the server allows it, its envelope goes out behind
+        the content of this one, and costs no turn of its own (RFC 2920, 3.1).
 
         Raises Stale when this kept connection had ended meanwhile: nothing was tried.
         """
-        try:
-            sender, recipient = ascii_address(mail.from_address), ascii_address(mail.to_address)
-        except UnicodeError:
-            return Answer(Outcome.RECIPIENT_REFUSED, reply="the address has a domain that cannot be")
-        if _CONTROL.search(sender + recipient):
-            return Answer(Outcome.RECIPIENT_REFUSED, reply="the address has characters that no address has")
-        needs_utf8 = not (sender + recipient).isascii()
-        if needs_utf8 and "smtputf8" not in self._extensions:
-            return Answer(Outcome.RECIPIENT_REFUSED, reply="the mail server does not take addresses that are not ASCII")
-        content = compose(mail)
-        options = " SMTPUTF8" if needs_utf8 else ""
-        if "size" in self._extensions:
-            options += f" SIZE={len(content)}"
+        transaction = self._transaction_of(mail)
+        if isinstance(transaction, Answer):
+            return transaction
         stage = Stage.SENDER
         try:
-            if refusal := await self._envelope(sender, recipient, options):
+            if refusal := await self._open(transaction):
                 return refusal
             stage = Stage.AFTER_CONTENT
-            self._transport.write(dot_stuffed(content))
+            self._transport.write(dot_stuffed(transaction.content) + self._begin(then))
             code, text = await self._replies.next(self._timeout)
             if code == CLOSING:
                 self._transport.close()
             return understand(Stage.CONTENT, code, text)
         except (Disconnected, TimeoutError) as error:
             self._transport.close()
-            return lost(stage, f"the mail server {_words(error)}")
+            return lost(stage, f"the mail server {words_for(error)}")
 
-    async def _envelope(self, sender: str, recipient: str, options: str) -> Answer | None:
+    def _transaction_of(self, mail: Mail) -> Transaction | Answer:
+        """The mail as it goes over this connection, or why it cannot. Raises Stale when another is begun already."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return prepare(mail, self._extensions)
+        if begun.mail is not mail:
+            self._transport.close()
+            raise Stale
+        return begun
+
+    def _begin(self, mail: Mail | None) -> bytes:
+        """The envelope of the next mail, if it can go ahead."""
+        transaction = prepare(mail, self._extensions) if mail and self._is_pipelined else None
+        if not isinstance(transaction, Transaction):
+            return b""
+        self._begun, transaction.is_asked = transaction, True
+        return transaction.envelope
+
+    async def _open(self, transaction: Transaction) -> Answer | None:
         """Ask for MAIL, RCPT and DATA; None when the server waits for the content."""
-        questions = [
-            (Stage.SENDER, 2, f"MAIL FROM:<{sender}>{options}\r\n"),
-            (Stage.RECIPIENT, 2, f"RCPT TO:<{recipient}>\r\n"),
-            (Stage.DATA, 3, "DATA\r\n"),
-        ]
-        is_pipelined = "pipelining" in self._extensions
-        if is_pipelined:
-            self._transport.write("".join(text for _, _, text in questions).encode())
-        for position, (stage, good, question) in enumerate(questions, 1):
-            if not is_pipelined:
-                self._transport.write(question.encode())
+        if self._is_pipelined and not transaction.is_asked:
+            self._transport.write(transaction.envelope)
+        for position, (stage, good, question) in enumerate(transaction.questions, 1):
+            if not self._is_pipelined:
+                self._transport.write(question)
             code, text = await (self._first_reply() if position == 1 else self._replies.next(self._timeout))
             if code // 100 != good:
-                await self._withdraw(code, unread=len(questions) - position if is_pipelined else 0)
+                await self._withdraw(code, unread=len(transaction.questions) - position if self._is_pipelined else 0)
                 return understand(stage, code, text)
         return None
 
@@ -215,91 +255,7 @@ class Connection:
             self._transport.close()
 
 
-class Network:
-    """Which hosts accounts may reach: never the operator's inner network, unless he allows it."""
-
-    def __init__(self, allowed_inner: frozenset[str]) -> None:
-        self._allowed = allowed_inner
-
-    async def connect(self, host: str, port: int, seconds: float) -> socket.socket:
-        """A connected socket to an address that was checked, and is not looked up again.
-
-        Raises HostRefused, OSError, TimeoutError.
-        """
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(seconds):
-            try:
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            except socket.gaierror:
-                raise HostRefused(f"there is no host {host}") from None
-            addresses = [one for one in found if self._may_reach(host, str(one[4][0]))]
-            if not addresses:
-                raise HostRefused(f"{host} is inside the operator's network")
-            trouble: OSError | None = None
-            for family, kind, protocol, _, address in addresses:
-                connected = socket.socket(family, kind, protocol)
-                connected.setblocking(False)
-                try:
-                    await loop.sock_connect(connected, address)
-                except asyncio.CancelledError:
-                    connected.close()
-                    raise
-                except OSError as error:
-                    connected.close()
-                    trouble = error
-                    continue
-                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return connected
-            raise trouble or OSError
-
-    def _may_reach(self, host: str, address: str) -> bool:
-        return is_public(address.partition("%")[0]) or not self._allowed.isdisjoint((host, address))
-
-
-def is_public(address: str) -> bool:
-    """True for an address of the open internet; one that wraps an IPv4 address is judged by what is inside."""
-    found = ipaddress.ip_address(address)
-    if isinstance(found, ipaddress.IPv6Address):
-        inside = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else None
-        found = found.ipv4_mapped or found.sixtofour or inside or found
-    return found.is_global and not found.is_multicast
-
-
-@cache
-def own_name() -> str:
-    """What we call ourselves in EHLO; looked up once, which can take as long as a whole delivery."""
-    return socket.getfqdn()
-
-
-async def connect(account: Account, password: str | None, network: Network, seconds: float) -> Connection:
-    """A connection that is secured and signed in as the account says. Raises Refused with what the server said."""
-    stage = Stage.CONNECT
-    client: aiosmtplib.SMTP | None = None
-    try:
-        connected = await network.connect(account.host, account.port, seconds)
-        client = aiosmtplib.SMTP(
-            hostname=account.host, sock=connected, timeout=seconds, local_hostname=await asyncio.to_thread(own_name),
-            use_tls=account.tls == "tls", start_tls=account.tls == "starttls",
-        )  # fmt: skip
-        await client.connect()
-        await client.ehlo()
-        if account.username:
-            stage = Stage.SIGN_IN
-            await client.login(account.username, password or "")
-        extensions = frozenset(name for name in EXTENSIONS if client.supports_extension(name))
-        return Connection(cast(asyncio.Transport, client.transport), extensions, seconds)
-    except HostRefused as error:
-        answer = Answer(Outcome.ACCOUNT_REFUSED, reply=error.words)
-    except SMTPResponseException as error:
-        answer = understand(stage, error.code, error.message)
-    except (SMTPException, OSError, TimeoutError, ValueError) as error:
-        answer = lost(stage, f"{account.host} {_words(error)}")
-    if client is not None:
-        client.close()
-    raise Refused(answer)
-
-
-def _words(error: BaseException) -> str:
+def words_for(error: BaseException) -> str:
     """What happened, for the owner of the account: never the error's own text, which may name what is inside."""
     causes = (error, error.__cause__, error.__context__)
     known = (words for kind, words in WORDS.items() if any(isinstance(one, kind) for one in causes))

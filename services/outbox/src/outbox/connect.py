@@ -1,0 +1,99 @@
+"""Connecting to a partner's mail server: aiosmtplib secures the connection and signs in."""
+
+import asyncio
+import ipaddress
+import socket
+from functools import cache
+from typing import cast
+
+import aiosmtplib
+from aiosmtplib.errors import SMTPException, SMTPResponseException
+
+from outbox.domain import Account, Answer, HostRefused, Outcome, Stage, lost, understand
+from outbox.smtp import EXTENSIONS, Connection, Refused, words_for
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class Network:
+    """Which hosts accounts may reach: never the operator's inner network, unless he allows it."""
+
+    def __init__(self, allowed_inner: frozenset[str]) -> None:
+        self._allowed = allowed_inner
+
+    async def connect(self, host: str, port: int, seconds: float) -> socket.socket:
+        """A connected socket to an address that was checked, and is not looked up again.
+
+        Raises HostRefused, OSError, TimeoutError.
+        """
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(seconds):
+            try:
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            except socket.gaierror:
+                raise HostRefused(f"there is no host {host}") from None
+            addresses = [one for one in found if self._may_reach(host, str(one[4][0]))]
+            if not addresses:
+                raise HostRefused(f"{host} is inside the operator's network")
+            trouble: OSError | None = None
+            for family, kind, protocol, _, address in addresses:
+                connected = socket.socket(family, kind, protocol)
+                connected.setblocking(False)
+                try:
+                    await loop.sock_connect(connected, address)
+                except asyncio.CancelledError:
+                    connected.close()
+                    raise
+                except OSError as error:
+                    connected.close()
+                    trouble = error
+                    continue
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return connected
+            raise trouble or OSError
+
+    def _may_reach(self, host: str, address: str) -> bool:
+        return is_public(address.partition("%")[0]) or not self._allowed.isdisjoint((host, address))
+
+
+def is_public(address: str) -> bool:
+    """True for an address of the open internet; one that wraps an IPv4 address is judged by what is inside."""
+    found = ipaddress.ip_address(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        inside = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else None
+        found = found.ipv4_mapped or found.sixtofour or inside or found
+    return found.is_global and not found.is_multicast
+
+
+@cache
+def own_name() -> str:
+    """What we call ourselves in EHLO; looked up once, which can take as long as a whole delivery."""
+    return socket.getfqdn()
+
+
+async def connect(account: Account, password: str | None, network: Network, seconds: float) -> Connection:
+    """A connection that is secured and signed in as the account says. Raises Refused with what the server said."""
+    stage = Stage.CONNECT
+    client: aiosmtplib.SMTP | None = None
+    try:
+        connected = await network.connect(account.host, account.port, seconds)
+        client = aiosmtplib.SMTP(
+            hostname=account.host, sock=connected, timeout=seconds, local_hostname=await asyncio.to_thread(own_name),
+            use_tls=account.tls == "tls", start_tls=account.tls == "starttls",
+        )  # fmt: skip
+        await client.connect()
+        await client.ehlo()
+        if account.username:
+            stage = Stage.SIGN_IN
+            await client.login(account.username, password or "")
+        extensions = frozenset(name for name in EXTENSIONS if client.supports_extension(name))
+        return Connection(cast(asyncio.Transport, client.transport), extensions, seconds)
+    except HostRefused as error:
+        answer = Answer(Outcome.ACCOUNT_REFUSED, reply=error.words)
+    except SMTPResponseException as error:
+        answer = understand(stage, error.code, error.message)
+    except (SMTPException, OSError, TimeoutError, ValueError) as error:
+        answer = lost(stage, f"{account.host} {words_for(error)}")
+    if client is not None:
+        client.close()
+    raise Refused(answer)
