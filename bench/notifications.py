@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bench.runner import Row
+from bench.runner import Row, in_turn
 from bench.setting import Progress, platform
 from common.events import ContactChanged, MessageRequested, OrderCreated, PartnerChanged
 from common.events.envelope import Event
@@ -19,26 +19,25 @@ GOAL = 0.5
 async def bench() -> Sequence[Row]:
     """The row: notifications' rate over the bare loop's."""
     async with platform() as at:
-        bare = await bare_rate(at)
-        ours = await service_rate(at)
+        bare, ours = await in_turn(lambda number: bare_rate(at, number), lambda number: service_rate(at, number))
     return [Row("notifications: events resolved, rendered, published", ours, "events/s", bare, GOAL)]
 
 
-async def service_rate(at: Platform, **environment: str) -> float:
-    """Events per second of one notifications process with a backlog."""
+async def service_rate(at: Platform, number: int, **environment: str) -> float:
+    """Events per second of one notifications process with a backlog, in the round `number`."""
     own = await at.apart(f"notifications{len(environment)}")
     service = await own.service("notifications", **environment)
     await announce_partners(own)
-    await warm(own)
+    await warm(own, f"warm{number}")
     await service.stop()
-    await own.io.publish_many(orders(EVENTS))
+    await own.io.publish_many(orders(EVENTS, f"order{number}"))
     return await Progress(own, MessageRequested.TOPIC).rate(EVENTS, service.start)
 
 
-async def bare_rate(at: Platform) -> float:
+async def bare_rate(at: Platform, number: int) -> float:
     """Events per second of the bare loop, with the same records on topics of its own."""
-    own = await at.apart("bare")
-    await own.io.publish_many(orders(EVENTS))
+    own = await at.apart(f"bare{number}")
+    await own.io.publish_many(orders(EVENTS, f"order{number}"))
     environment = {**os.environ, "KAFKA_BOOTSTRAP": own.kafka_bootstrap, "KAFKA_PREFIX": own.prefix}
     environment |= {"MONGO_URL": own.mongo_url, "MONGO_DATABASE": own.prefix.strip(".") + "_bare"}
     process: list[asyncio.subprocess.Process] = []
@@ -70,15 +69,14 @@ async def announce_partners(own: Platform) -> None:
     await own.io.publish_many(states)
 
 
-async def warm(own: Platform) -> None:
+async def warm(own: Platform, name: str) -> None:
     """One order per partner, so that everything is projected before the clock runs."""
     events = own.io.follow(MessageRequested)
-    await own.io.publish_many(orders(PARTNERS, "warm"))
-    await events.wait_for(lambda event: event.data.order_number == f"warm-{PARTNERS - 1}")
-    await events.wait_for(lambda _: True, count=PARTNERS)
+    await own.io.publish_many(orders(PARTNERS, name))
+    await events.wait_for(lambda event: str(event.data.order_number).startswith(f"{name}-"), count=PARTNERS)
 
 
-def orders(count: int, name: str = "order") -> list[tuple[str, Event]]:
+def orders(count: int, name: str) -> list[tuple[str, Event]]:
     """`count` orders, spread over the partners."""
     return [
         (f"{name}-{i}", OrderCreated(partner_id=f"prt_{i % PARTNERS}", order_number=f"{name}-{i}", total="10.00"))

@@ -1,14 +1,13 @@
 """Mails per second out of the outbox, durable, against a bare loop over the same connections that keeps nothing."""
 
 import asyncio
-import statistics
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import aiosmtplib
 
-from bench.runner import Row
+from bench.runner import Row, in_turn
 from bench.setting import Progress, platform, smtp_sink
 from common.events import Content, Event, EventRef, MessageRequested, MessageSent, Recipient
 from tests.support.eventually import eventually
@@ -17,26 +16,21 @@ from tests.support.platform import Platform, Service
 MAILS = 5_000
 CONNECTIONS = 20
 GOAL = 0.6
-ROUNDS = 3
 TEXT = "Hello Ann,\n\nKettle & Sons has a new order: A-1.\nTotal: 249.90 PLN\n\n  2 × Kettle 1.7 l\n"
 HTML = "<p>Hello Ann,</p><p>Kettle &amp; Sons has a new order: <b>A-1</b>.</p><ul><li>2 × Kettle 1.7 l</li></ul>"
 
 
 async def bench() -> Sequence[Row]:
-    """The row: the outbox's rate over the bare loop's, the medians of some rounds of both in turn."""
+    """The row: the outbox's rate over the bare loop's."""
     with smtp_sink() as port:
         async with platform() as at:
-            bare: list[float] = []
-            ours: list[float] = []
-            for number in range(ROUNDS):
-                bare.append(await bare_rate(port))
-                ours.append(await service_rate(at, port, f"prt_{number}"))
-    rates = statistics.median(ours), statistics.median(bare)
-    return [Row("outbox: waiting mails delivered and announced", rates[0], "mails/s", rates[1], GOAL)]
+            bare, ours = await in_turn(lambda _: bare_rate(port), lambda number: service_rate(at, port, number))
+    return [Row("outbox: waiting mails delivered and announced", ours, "mails/s", bare, GOAL)]
 
 
-async def service_rate(at: Platform, port: int, partner: str, **environment: str) -> float:
-    """Mails per second of one outbox process: the mails wait, then the partner's account is made."""
+async def service_rate(at: Platform, port: int, number: int, **environment: str) -> float:
+    """Mails per second of one outbox process: those of a new partner wait, then its account is made."""
+    partner = f"prt_{number}"
     own = await at.apart(f"outbox{len(environment)}")
     outbox = await own.service("outbox", **environment)
     await outbox.io.publish_many(mails(MAILS, partner))

@@ -1,6 +1,7 @@
 """One runner for all rows: each prints itself as it ends, and all go to `results.json`."""
 
 import json
+import statistics
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +34,18 @@ class Row:
 
 
 Bench = Callable[[], Awaitable[Sequence[Row]]]
+Measure = Callable[[int], Awaitable[float]]
+ROUNDS = 3
+
+
+async def in_turn(baseline: Measure, ours: Measure) -> tuple[float, float]:
+    """The medians of some rounds of both, which are given the number of the round.
+
+    One after the other, again and again, so that a machine that becomes slower does so for both.
+    """
+    rounds = [(await baseline(number), await ours(number)) for number in range(ROUNDS)]
+    baselines, values = zip(*rounds, strict=True)
+    return statistics.median(baselines), statistics.median(values)
 
 
 def say(row: Row) -> None:
