@@ -1,8 +1,11 @@
 """Contact persons: what people do over HTTP, and what others hear of it over Kafka (A1, A2, A5)."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from common.auth import Permission
 from common.events import ContactChanged
@@ -25,7 +28,7 @@ async def test_a_person_lives_and_everybody_hears_of_it(platform: Platform) -> N
     url = f"/persons/{made['id']}"
     changed = await contacts.http.put(url, json=ZOFIA | {"last_name": "Kowal", "roles": []}, headers=headers)
     assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
-    assert (await contacts.http.delete(url, headers=headers)).status_code == 204
+    assert (await contacts.http.delete(url, headers=headers)).status_code == 200
     assert (await contacts.http.get(url, headers=headers)).status_code == 404
     [last] = await events.wait_for(lambda e: e.data.person_id == made["id"] and e.data.deleted)
     assert (last.data.version, last.data.email, last.data.roles) == (3, "", [])
@@ -137,13 +140,120 @@ async def test_another_partners_person_does_not_exist(platform: Platform) -> Non
 
 
 async def test_two_people_do_not_overwrite_each_other(platform: Platform) -> None:
+    """A1: 412 says who was quicker, and when."""
     contacts, partner = await platform.service("contacts"), unique("prt")
     headers = platform.tokens.headers(partner)
     made = (await add(contacts, partner)).json()
     url, read = f"/persons/{made['id']}", {"If-Match": '"1"'}
-    assert (await contacts.http.put(url, json=ZOFIA, headers=headers | read)).status_code == 200
+    quicker = platform.tokens.headers(partner, user_id="usr_quick") | read
+    assert (await contacts.http.put(url, json=ZOFIA | {"last_name": "Kowal"}, headers=quicker)).status_code == 200
     late = await contacts.http.put(url, json=ZOFIA, headers=headers | read)
-    assert (late.status_code, late.json()["current_version"]) == (412, 2)
+    assert (late.status_code, late.json()["current_version"], late.json()["changed_by"]) == (412, 2, "usr_quick")
+    assert datetime.now(UTC) - datetime.fromisoformat(late.json()["changed_at"]) < timedelta(minutes=1)
+    for method in ("PATCH", "DELETE"):
+        assert (await contacts.http.request(method, url, json={}, headers=headers | read)).status_code == 412
+
+
+async def test_ten_people_who_change_the_same_person_each_add_their_role(platform: Platform) -> None:
+    """A1: without `If-Match` the changes come one after the other, and none is lost from the history."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    headers = platform.tokens.headers(partner)
+    url = f"/persons/{(await add(contacts, partner)).json()['id']}"
+    names = [f"Name{number}" for number in range(10)]
+    await asyncio.gather(*(contacts.http.patch(url, json={"last_name": name}, headers=headers) for name in names))
+    assert (await contacts.http.get(url, headers=headers)).json()["version"] == 11
+    changes = (await contacts.http.get(f"{url}/history", headers=headers)).json()
+    assert {one["fields"]["last_name"]["after"] for one in changes if one["action"] == "changed"} == set(names)
+
+
+async def test_a_patch_changes_what_it_names_and_nothing_else(platform: Platform) -> None:
+    """A1: JSON Merge Patch; null takes the phone away, and what must be there stays."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    headers = platform.tokens.headers(partner) | {"content-type": "application/merge-patch+json"}
+    made = (await add(contacts, partner, phone="+48 601 234 567")).json()
+    url = f"/persons/{made['id']}"
+    changed = (await contacts.http.patch(url, content='{"roles": ["tech"]}', headers=headers)).json()
+    assert changed == made | {"roles": ["tech"], "version": 2}
+    without = (await contacts.http.patch(url, content='{"phone": null}', headers=headers)).json()
+    assert without == changed | {"phone": None, "version": 3}
+    for bad in ('{"email": null}', '{"first_name": ""}', '{"unknown": 1}', '{"roles": ["king"]}'):
+        refused = await contacts.http.patch(url, content=bad, headers=headers)
+        assert (refused.status_code, len(refused.json()["errors"])) == (422, 1)
+    same = await contacts.http.patch(url, content="{}", headers=headers)
+    assert same.json() == without
+
+
+async def test_who_changed_what_is_remembered_and_forgotten_with_the_person(platform: Platform) -> None:
+    """A1: for administrators; of a deleted person only that he was deleted remains."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    anna, bob = (platform.tokens.headers(partner, user_id=name) for name in ("usr_anna", "usr_bob"))
+    made = (await contacts.http.post("/persons", json=ZOFIA, headers=anna)).json()
+    url = f"/persons/{made['id']}"
+    await contacts.http.patch(url, json={"last_name": "Kowal"}, headers=bob)
+    found = (await contacts.http.get(f"{url}/history", headers=anna)).json()
+    assert [(one["by"], one["action"]) for one in found] == [("usr_bob", "changed"), ("usr_anna", "added")]
+    assert found[0]["fields"] == {"last_name": {"before": "Nowak", "after": "Kowal"}}
+    reader = platform.tokens.headers(partner, Permission.CONTACTS_READ)
+    assert (await contacts.http.get(f"{url}/history", headers=reader)).status_code == 403
+    await contacts.http.delete(url, headers=bob)
+    [last] = (await contacts.http.get(f"{url}/history", headers=anna)).json()
+    assert (last["by"], last["action"], last["fields"]) == ("usr_bob", "deleted", {})
+    kept = await contacts.database["persons"].find_one({"_id": made["id"]})
+    assert "Nowak" not in str(kept)
+    assert "zofia" not in str(kept)
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("lodz", ["Łódzka"]),
+        ("ŁÓDZ", ["Łódzka"]),
+        ("zdz łód", ["Łódzka"]),
+        ("kowal", ["Kowal-Nowak"]),
+        ("nowak", ["Kowal-Nowak"]),
+        ("odz", []),
+        ("zdzis@", ["Łódzka"]),
+        ("601 234", ["Łódzka"]),
+        ("+48 601", ["Łódzka"]),
+        ("602", ["Kowal-Nowak"]),
+        (".*", []),
+        ("  ", ["Kowal-Nowak", "Łódzka"]),
+    ],
+)
+async def test_people_are_found_by_what_is_typed(platform: Platform, typed: str, found: list[str]) -> None:
+    """A1: names, e-mail and phone by the beginnings of their words, whatever case and accents."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    await add(
+        contacts, partner, first_name="Zdzisława", last_name="Łódzka", email="zdzis@x.example.com", phone="+48601234567"
+    )
+    await add(
+        contacts, partner, first_name="Jan", last_name="Kowal-Nowak", email="jan@x.example.com", phone="+48602000000"
+    )
+    params = {"q": typed, "total": "true"}
+    page = (await contacts.http.get("/persons", params=params, headers=platform.tokens.headers(partner))).json()
+    assert sorted(one["last_name"] for one in page["items"]) == found
+    assert page["total"] == len(found)
+
+
+async def test_no_list_of_persons_or_addresses_scans_the_collection(platform: Platform) -> None:
+    """House rule: every query has its index."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    await add(contacts, partner)
+    living = {"partner_id": partner, "deleted": False}
+    searched = {**living, "$and": [{"search": {"$regex": "^zof"}}]}
+    commands: list[dict[str, Any]] = [
+        {"find": "persons", "filter": {**living, "_id": {"$gt": ""}}, "sort": {"_id": 1}},
+        {"find": "persons", "filter": {**living, "roles": "sales", "_id": {"$gt": ""}}, "sort": {"_id": 1}},
+        {"find": "persons", "filter": searched},
+        {"find": "persons", "filter": {**living, "search": {"$in": ["zofia@shop.example.com"]}}},
+        {"find": "persons", "filter": {"partner_id": partner, "request": {"$in": ["a"]}}},
+        {"distinct": "persons", "key": "roles", "query": living},
+        {"find": "addresses", "filter": {**living, "types": "billing", "_id": {"$gt": ""}}, "sort": {"_id": 1}},
+        {"distinct": "addresses", "key": "types", "query": living},
+    ]
+    for command in commands:
+        plan = str(await contacts.database.command("explain", command))
+        assert "COLLSCAN" not in plan, command
 
 
 async def test_a_repeated_request_adds_one_person(platform: Platform) -> None:

@@ -59,6 +59,7 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next: str | None = Field(default=None, description="Send it as `cursor` to get the following page.")
+    total: int | None = Field(default=None, description="How many there are in all; only where it was asked for.")
 
 
 Limit = Annotated[int, Field(ge=1, le=200, description="How many at the most.")]

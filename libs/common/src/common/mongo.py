@@ -121,6 +121,9 @@ class OnePartner:
     async def delete_one(self, query: Mapping[str, Any]) -> DeleteResult:
         return await self._collection.delete_one(self._mine(query))
 
+    async def distinct(self, field: str, query: Mapping[str, Any]) -> list[Any]:
+        return await self._collection.distinct(field, self._mine(query))
+
     async def count(self, query: Mapping[str, Any], **options: Any) -> int:
         return await self._collection.count_documents(self._mine(query), **options)
 

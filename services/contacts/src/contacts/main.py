@@ -8,22 +8,30 @@ from common.kafka.connection import Kafka
 from common.mongo import Document, Mongo
 from common.relay import StateRelay
 from common.service import service_app
-from contacts import api, consumers
-from contacts.handlers import Contacts
+from contacts.addresses import api as addresses_api
+from contacts.addresses import storage as addresses
+from contacts.coverage import api as coverage_api
+from contacts.coverage.storage import Setup
+from contacts.partners.consumers import subscriptions
+from contacts.partners.storage import Partners
+from contacts.persons import api as persons_api
+from contacts.persons import storage as persons
+from contacts.persons.handlers import PersonDesk
 from contacts.settings import Settings
-from contacts.storage import INDEXES, Store
 
 
 def build(settings: Settings) -> FastAPI:
     """The app of contacts."""
     mongo, kafka = Mongo(settings), Kafka(settings)
-    store = Store(mongo)
-    relay = StateRelay(store.persons.of_all_partners, kafka, "/contacts", to_contact_changed)
-    contacts = Contacts(store, relay)
+    partners, people = Partners(mongo), persons.Persons(mongo, settings.history_kept)
+    relay = StateRelay(people.collection.of_all_partners, kafka, "/contacts", to_contact_changed)
+    desk = PersonDesk(people, partners, relay)
     return service_app(
-        settings, title="Switchboard contacts", mongo=mongo, kafka=kafka, indexes=INDEXES, routers=[api.router],
-        subscriptions=consumers.subscriptions(contacts, kafka), jobs=[Job("contact relay", relay.run)],
-        provides=[contacts],
+        settings, title="Switchboard contacts", mongo=mongo, kafka=kafka,
+        indexes=[*persons.INDEXES, *addresses.INDEXES],
+        routers=[persons_api.router, addresses_api.router, coverage_api.router],
+        subscriptions=subscriptions(partners, kafka), jobs=[Job("contact relay", relay.run)],
+        provides=[desk, addresses.Addresses(mongo, settings.history_kept), Setup(mongo), settings],
     )  # fmt: skip
 
 

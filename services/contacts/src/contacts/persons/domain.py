@@ -1,10 +1,10 @@
 """Contact persons and their rules (A1, A2). No I/O."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import phonenumbers
 
-from common.errors import Invalid, Problem
+from common.errors import Invalid
 from common.events import Role
 
 
@@ -12,12 +12,6 @@ class BadPhone(Invalid):
     """The number cannot be a phone number where it is said to be."""
 
     code, title = "bad-phone", "This phone number is not valid"
-
-
-class ChangedMeanwhile(Problem):
-    """412: the caller changes a version that is not the current one."""
-
-    status, code, title = 412, "changed-meanwhile", "Somebody changed it since you read it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +23,7 @@ class Person:
     last_name: str
     email: str
     phone: str | None
-    roles: tuple[Role, ...]
+    roles: tuple[Role, ...] = field(default=())
     version: int = 1
 
     def in_region(self, country: str | None) -> "Person":
@@ -48,3 +42,10 @@ class Person:
         if not phonenumbers.is_valid_number(number):
             raise BadPhone("No such number is given out in its country; check the digits and the prefix.")
         return replace(self, phone=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+    @property
+    def national_phone(self) -> str | None:
+        """The phone as it is dialled inside its country, digits only."""
+        if self.phone is None:
+            return None
+        return str(phonenumbers.parse(self.phone).national_number)

@@ -1,16 +1,19 @@
-"""Requests and answers of the routes of contacts."""
+"""Requests and answers of the routes of persons."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
 from common.events import Role
 from common.ids import new_id
-from contacts.domain import Person
+from contacts.persons.domain import Person
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
+Phone = Annotated[str, StringConstraints(max_length=40)]
+Roles = Annotated[list[Role], Field(max_length=9)]
 
 
 class PersonFields(BaseModel):
@@ -21,15 +24,33 @@ class PersonFields(BaseModel):
     first_name: Name
     last_name: Name
     email: EmailStr
-    phone: Annotated[str, StringConstraints(max_length=40)] | None = Field(
+    phone: Phone | None = Field(
         default=None, description="With country prefix, or as dialled in the partner's country."
     )
-    roles: list[Role] = Field(default_factory=lambda: [], max_length=9)
+    roles: Roles = Field(default_factory=lambda: [])
 
     def to_domain(self, person_id: str | None = None) -> Person:
         """The person, new when `person_id` is None; roles folded, in a fixed order."""
         roles = tuple(sorted(set(self.roles)))
         return Person(person_id or new_id("per"), self.first_name, self.last_name, self.email, self.phone, roles)
+
+    @staticmethod
+    def of(person: Person) -> Mapping[str, object]:
+        """The person's fields as they could be sent."""
+        names = ("first_name", "last_name", "email", "phone")
+        return {name: getattr(person, name) for name in names} | {"roles": list(person.roles)}
+
+
+class PersonPatch(BaseModel):
+    """The fields that shall change (JSON Merge Patch); `"phone": null` takes the phone away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first_name: Name | None = None
+    last_name: Name | None = None
+    email: EmailStr | None = None
+    phone: Phone | None = None
+    roles: Roles | None = None
 
 
 class PersonView(BaseModel):
@@ -58,3 +79,19 @@ class RoleView(BaseModel):
     id: Role
     name: str
     description: str
+
+
+class RejectedRow(BaseModel):
+    """A row that cannot be taken, by its line in the file, and why."""
+
+    line: int
+    reasons: list[str]
+
+
+class ImportResult(BaseModel):
+    """What came of a file; of a dry run, what would."""
+
+    dry_run: bool
+    added: int
+    already_there: int
+    rejected: list[RejectedRow]

@@ -1,0 +1,130 @@
+"""The use cases of contact persons, one function each."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from common.auth import Caller
+from common.events import Role
+from common.ids import computed_id
+from common.relay import StateRelay
+from contacts.partners.storage import Partners
+from contacts.persons.domain import BadPhone, Person
+from contacts.persons.storage import Persons
+
+EXPORT_PAGE = 500
+AT_ONCE = 40
+
+Rejected = tuple[int, list[str]]
+"""Line of a row, and the reasons why it cannot be taken."""
+Row = tuple[int, Person | list[str]]
+"""Line of a row, and its person or why there is none."""
+
+
+@dataclass
+class PersonDesk:
+    """What the use cases work with."""
+
+    persons: Persons
+    partners: Partners
+    relay: StateRelay
+
+
+async def add_person(desk: PersonDesk, caller: Caller, person: Person, request: str | None) -> tuple[Person, bool]:
+    """A new contact person (A1), and whether it is new. Raises BadPhone."""
+    person = person.in_region(await desk.partners.country(caller.partner_id))
+    added = await desk.persons.add(caller.partner_id, person, caller.user_id, request)
+    desk.relay.wake()
+    return added
+
+
+async def change_person(
+    desk: PersonDesk,
+    caller: Caller,
+    person_id: str,
+    only_version: int | None,
+    make: Callable[[Person], Person],
+) -> Person:
+    """Change a person (A1) into what `make` makes of him.
+
+    Raises NotFound, BadPhone, and ChangedMeanwhile when he is not in `only_version` any more.
+    """
+
+    async def made(person: Person) -> Person:
+        changed = replace(make(person), id=person.id)
+        if changed.phone == person.phone:
+            return changed
+        return changed.in_region(await desk.partners.country(caller.partner_id))
+
+    changed = await desk.persons.change(caller.partner_id, person_id, caller.user_id, only_version, made)
+    desk.relay.wake()
+    return changed
+
+
+async def remove_person(desk: PersonDesk, caller: Caller, person_id: str, only_version: int | None) -> None:
+    """Delete a person (A1), the last holder of a role too. Raises NotFound and ChangedMeanwhile."""
+    await desk.persons.remove(caller.partner_id, person_id, caller.user_id, only_version)
+    desk.relay.wake()
+
+
+async def all_persons(desk: PersonDesk, partner_id: str, role: Role | None, typed: str) -> AsyncIterator[list[Person]]:
+    """Everybody who is asked for, in pages."""
+    after = ""
+    while page := await desk.persons.page(partner_id, role, typed, after, EXPORT_PAGE):
+        yield page
+        after = page[-1].id
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of the rows of a file, or would."""
+
+    added: int
+    already_there: int
+    rejected: list[Rejected]
+
+
+async def import_persons(desk: PersonDesk, caller: Caller, rows: Sequence[Row], *, dry_run: bool) -> Imported:
+    """Add the persons of a file (bulk of A1); one with the same names and e-mail as a person is there already.
+
+    Repeating a file adds nobody: the row itself is the idempotency key. In a dry run nothing is written.
+    """
+    wanted, rejected = _sorted_out(rows, await desk.partners.country(caller.partner_id))
+    known = await desk.persons.with_emails(caller.partner_id, [person.email for person in wanted.values()])
+    there = {_key(person) for person in known} | await desk.persons.imported(caller.partner_id, [*wanted])
+    fresh = [(key, person) for key, person in wanted.items() if key not in there]
+    added = len(fresh) if dry_run else await _add_all(desk, caller, fresh)
+    return Imported(added, len(rows) - len(rejected) - added, rejected)
+
+
+def _sorted_out(rows: Sequence[Row], country: str | None) -> tuple[dict[str, Person], list[Rejected]]:
+    """(persons by what identifies a row, rows that cannot be taken)."""
+    wanted: dict[str, Person] = {}
+    rejected: list[Rejected] = []
+    for line, row in rows:
+        if isinstance(row, list):
+            rejected.append((line, row))
+            continue
+        try:
+            wanted.setdefault(_key(row), row.in_region(country))
+        except BadPhone as error:
+            rejected.append((line, [f"phone: {error.detail}"]))
+    return wanted, rejected
+
+
+async def _add_all(desk: PersonDesk, caller: Caller, persons: Sequence[tuple[str, Person]]) -> int:
+    """Add these by their idempotency keys; returns how many were new."""
+    count = 0
+    for start in range(0, len(persons), AT_ONCE):
+        part = persons[start : start + AT_ONCE]
+        done = await asyncio.gather(
+            *(desk.persons.add(caller.partner_id, person, caller.user_id, key) for key, person in part)
+        )
+        count += sum(is_new for _, is_new in done)
+        desk.relay.wake()
+    return count
+
+
+def _key(person: Person) -> str:
+    names = (person.first_name, person.last_name, person.email)
+    return f"import/{computed_id(*(name.casefold() for name in names))}"

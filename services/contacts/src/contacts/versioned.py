@@ -1,0 +1,162 @@
+"""Documents that two people may edit at once: versions, who changed what, and deletes that forget (A1, A3)."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from opentelemetry import trace
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from common.errors import NotFound, Problem
+from common.mongo import Document, OnePartner, PartnerCollection
+from common.telemetry import traceparent_of
+
+
+class ChangedMeanwhile(Problem):
+    """412: the caller changes a version that is not the current one; the document says who changed it, and when."""
+
+    status, code, title = 412, "changed-meanwhile", "Somebody changed it since you read it"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who did what, when; `fields` are what became different: name -> (before, after)."""
+
+    at: datetime
+    by: str
+    action: str
+    fields: Mapping[str, tuple[Any, Any]]
+
+
+class Versioned:
+    """Versioned documents of one collection; `names` are the fields that people change. `history_kept`: so many changes
+    of a document are remembered. `announce`: each change is marked for the relay."""
+
+    def __init__(
+        self, collection: PartnerCollection, names: Sequence[str], history_kept: int, *, announce: bool = False
+    ) -> None:
+        self.collection = collection
+        self._names = names
+        self._history_kept = history_kept
+        self._announce = announce
+
+    async def one(self, partner_id: str, document_id: str) -> Document | None:
+        return await self.collection.of(partner_id).find_one(
+            {"_id": document_id, "deleted": False}, projection={"history": 0}
+        )
+
+    async def known(self, partner_id: str, document_id: str) -> Document:
+        """Raises NotFound."""
+        document = await self.one(partner_id, document_id)
+        if document is None:
+            raise NotFound("There is none with this id.")
+        return document
+
+    async def add(self, partner_id: str, document_id: str, fields: Document, by: str, request: str | None) -> Document:
+        """The new document; the first one when `request` (an idempotency key) was used before.
+
+        Raises DuplicateKeyError when another unique field is taken.
+        """
+        own = self.collection.of(partner_id)
+        document = fields | {"_id": document_id, "deleted": False, "version": 1} | self._change(by)
+        document["history"] = [_entry(document, "added", {})]
+        try:
+            await own.insert(document | ({"request": request} if request else {}))
+        except DuplicateKeyError:
+            first = await own.find_one({"request": request}) if request else None
+            if first is None:
+                raise
+            return first
+        return document
+
+    async def change(
+        self,
+        partner_id: str,
+        document_id: str,
+        by: str,
+        only_version: int | None,
+        make: Callable[[Document], Awaitable[Document]],
+    ) -> Document:
+        """Write what `make` makes of the document's present fields; unchanged when that is the same.
+
+        Raises NotFound, ChangedMeanwhile, and DuplicateKeyError when a unique field is taken.
+        """
+        while True:
+            current = await self.known(partner_id, document_id)
+            _check(current, only_version)
+            fields = await make(current)
+            differences = _differences(current, fields, self._names)
+            if not differences:
+                return current
+            change = self._change(by)
+            written = await self._write(
+                self.collection.of(partner_id), current, fields | change, _entry(change, "changed", differences)
+            )
+            if written is not None:
+                return written
+
+    async def _write(self, own: OnePartner, current: Document, fields: Document, entry: Document) -> Document | None:
+        return await own.find_one_and_update(
+            {"_id": current["_id"], "deleted": False, "version": current["version"]},
+            {
+                "$set": fields,
+                "$inc": {"version": 1},
+                "$push": {"history": {"$each": [entry], "$slice": -self._history_kept}},
+            },
+            return_document=ReturnDocument.AFTER,
+            projection={"history": 0},
+        )
+
+    async def remove(self, partner_id: str, document_id: str, by: str, only_version: int | None) -> None:
+        """Forget everything in it; its id, its version and who deleted it stay, so that nothing brings it back.
+
+        Raises NotFound, ChangedMeanwhile.
+        """
+        while True:
+            current = await self.known(partner_id, document_id)
+            _check(current, only_version)
+            change = self._change(by)
+            stays = {"_id", "partner_id", "deleted", "version", "history", *change}
+            result = await self.collection.of(partner_id).update_one(
+                {"_id": document_id, "deleted": False, "version": current["version"]},
+                {
+                    "$set": {"deleted": True, "history": [_entry(change, "deleted", {})], **change},
+                    "$inc": {"version": 1},
+                    "$unset": dict.fromkeys(current.keys() - stays, ""),
+                },
+            )
+            if result.modified_count == 1:
+                return
+
+    async def history(self, partner_id: str, document_id: str) -> list[Change]:
+        """Its changes, the newest first; of a deleted one, only that. Raises NotFound."""
+        found = await self.collection.of(partner_id).find_one({"_id": document_id}, projection={"history": 1})
+        if found is None:
+            raise NotFound("There is none with this id.")
+        return [Change(**entry) for entry in reversed(found["history"])]
+
+    def _change(self, by: str) -> Document:
+        change: Document = {"changed_at": datetime.now(UTC), "changed_by": by}
+        if self._announce:
+            change |= {"announce": True, "trace": traceparent_of(trace.get_current_span())}
+        return change
+
+
+def _check(current: Document, only_version: int | None) -> None:
+    if only_version is not None and current["version"] != only_version:
+        raise ChangedMeanwhile(
+            "Read it again and repeat your change.",
+            current_version=current["version"],
+            changed_by=current["changed_by"],
+            changed_at=current["changed_at"].isoformat(),
+        )
+
+
+def _differences(before: Document, after: Document, names: Sequence[str]) -> Document:
+    return {name: [before[name], after[name]] for name in names if before[name] != after[name]}
+
+
+def _entry(change: Document, action: str, fields: Document) -> Document:
+    return {"at": change["changed_at"], "by": change["changed_by"], "action": action, "fields": fields}

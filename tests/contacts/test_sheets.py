@@ -1,0 +1,111 @@
+"""Persons as files: import with a dry run, and export (bulk of A1)."""
+
+from typing import Any
+
+from common.auth import Permission
+from tests.support.eventually import unique
+from tests.support.partners import announce_partner
+from tests.support.platform import Platform, Service
+
+HEADER = "first_name,last_name,email,phone,roles\r\n"
+
+
+async def send(contacts: Service, partner: str, rows: str | bytes, **params: Any) -> Any:
+    content = rows if isinstance(rows, bytes) else rows.encode()
+    headers = contacts.tokens.headers(partner) | {"content-type": "text/csv"}
+    return await contacts.http.post("/persons/import", content=content, params=params, headers=headers)
+
+
+async def persons(contacts: Service, partner: str) -> list[dict[str, Any]]:
+    return (await contacts.http.get("/persons", headers=contacts.tokens.headers(partner))).json()["items"]
+
+
+async def test_good_rows_are_added_and_bad_ones_come_back_with_reasons(platform: Platform) -> None:
+    """A1: the dry run says the same and adds nobody; a second time everybody is there already."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    rows = (
+        "Zofia,Nowak,zofia@x.example.com,+48 601 234 567,sales; manager\r\n"
+        "Jan,,jan@x.example.com,,\r\n"
+        "Ola,Kot,no address,,king\r\n"
+        "Ewa,Sroka,ewa@x.example.com,12,\r\n"
+        '"Ada, the first",Lis,ada@x.example.com,,\r\n'
+        "zofia,NOWAK,Zofia@x.example.com,,\r\n"
+    )
+    dry = (await send(contacts, partner, HEADER + rows, dry_run=True)).json()
+    assert await persons(contacts, partner) == []
+    done = (await send(contacts, partner, HEADER + rows)).json()
+    assert done == dry | {"dry_run": False}
+    assert (done["added"], done["already_there"]) == (2, 1)
+    reasons = {one["line"]: " ".join(one["reasons"]) for one in done["rejected"]}
+    assert reasons.keys() == {3, 4, 5}
+    assert "last_name" in reasons[3]
+    assert "email" in reasons[4]
+    assert "roles" in reasons[4]
+    assert "phone" in reasons[5]
+    assert "no address" not in str(reasons)
+    names = sorted((one["first_name"], one["phone"], one["roles"]) for one in await persons(contacts, partner))
+    assert names == [("Ada, the first", None, []), ("Zofia", "+48601234567", ["manager", "sales"])]
+    again = (await send(contacts, partner, HEADER + rows)).json()
+    assert (again["added"], again["already_there"]) == (0, 3)
+
+
+async def test_a_row_of_somebody_added_by_hand_adds_nobody(platform: Platform) -> None:
+    """A1."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    person = {"first_name": "Ann", "last_name": "Bee", "email": "ann@x.example.com"}
+    await contacts.http.post("/persons", json=person, headers=platform.tokens.headers(partner))
+    done = (await send(contacts, partner, HEADER + "Ann,Bee,ann@x.example.com,,\r\n")).json()
+    assert (done["added"], done["already_there"]) == (0, 1)
+
+
+async def test_what_is_exported_is_imported_as_it_was(platform: Platform) -> None:
+    """A1: also what a spreadsheet would take for a formula."""
+    contacts = await platform.service("contacts")
+    one, other = await announce_partner(platform.io), unique("prt")
+    headers = platform.tokens.headers(one)
+    for first_name, phone in (("=cmd()", "+48601234567"), ('Łucja, "Lu"', None), ("-x", None)):
+        person = {"first_name": first_name, "last_name": "N", "email": "a@x.example.com", "phone": phone}
+        await contacts.http.post("/persons", json=person | {"roles": ["tech", "rma"]}, headers=headers)
+    exported = await contacts.http.get("/persons.csv", headers=headers)
+    assert exported.headers["content-type"].startswith("text/csv")
+    cells = [cell for line in exported.text.splitlines() for cell in line.split(",")]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert (await send(contacts, other, exported.content)).json()["added"] == 3
+
+    def fields(found: list[dict[str, Any]]) -> list[Any]:
+        return sorted([one["first_name"], one["phone"] or "", one["roles"]] for one in found)
+
+    assert fields(await persons(contacts, other)) == fields(await persons(contacts, one))
+
+
+async def test_a_file_that_is_none_is_refused_whole(platform: Platform) -> None:
+    """A1: with what to change; nothing of it is kept."""
+    contacts = await platform.service("contacts", instance="sheets", IMPORT_MAX_ROWS="2", IMPORT_MAX_BYTES="1000")
+    partner, row = unique("prt"), "A,B,a@x.example.com,,\r\n"
+    bad: list[tuple[str | bytes, int, str]] = [
+        (b"\xff\xfe", 422, "UTF-8"),
+        ("name;email\r\n", 422, "first_name"),
+        (HEADER + row * 3, 422, "at most 2 rows"),
+        (HEADER + "x" * 1000, 413, "at most 1000 bytes"),
+    ]
+    for content, status, words in bad:
+        answer = await send(contacts, partner, content)
+        assert (answer.status_code, words in answer.json()["detail"]) == (status, True), answer.text
+    assert await persons(contacts, partner) == []
+
+
+async def test_a_long_list_is_exported_whole(platform: Platform) -> None:
+    """A1: more than a page of it."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    rows = "".join(f"P{number},X,p{number}@x.example.com,,\r\n" for number in range(1_100))
+    assert (await send(contacts, partner, HEADER + rows)).json()["added"] == 1_100
+    exported = await contacts.http.get("/persons.csv", headers=platform.tokens.headers(partner))
+    assert len({line.split(",")[2] for line in exported.text.splitlines()[1:]}) == 1_100
+
+
+async def test_only_whoever_may_imports(platform: Platform) -> None:
+    """A5."""
+    contacts = await platform.service("contacts")
+    headers = platform.tokens.headers("prt_x", Permission.CONTACTS_READ) | {"content-type": "text/csv"}
+    answer = await contacts.http.post("/persons/import", content=HEADER.encode(), headers=headers)
+    assert (answer.status_code, answer.json()["permission"]) == (403, "contacts:write")
