@@ -48,6 +48,7 @@ async def test_the_state_after_a_change_is_announced_whole(platform: Platform) -
         "email": "zofia@shop.example.com",
         "phone": "+48601234567",
         "roles": ["manager", "sales"],
+        "undeliverable": None,
     }
 
 

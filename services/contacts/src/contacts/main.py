@@ -12,9 +12,10 @@ from contacts.addresses import api as addresses_api
 from contacts.addresses import storage as addresses
 from contacts.coverage import api as coverage_api
 from contacts.coverage.storage import Setup
-from contacts.partners.consumers import subscriptions
+from contacts.partners import consumers as partner_consumers
 from contacts.partners.storage import Partners
 from contacts.persons import api as persons_api
+from contacts.persons import consumers as person_consumers
 from contacts.persons import storage as persons
 from contacts.persons.handlers import PersonDesk
 from contacts.settings import Settings
@@ -30,7 +31,8 @@ def build(settings: Settings) -> FastAPI:
         settings, title="Switchboard contacts", mongo=mongo, kafka=kafka,
         indexes=[*persons.INDEXES, *addresses.INDEXES],
         routers=[persons_api.router, addresses_api.router, coverage_api.router],
-        subscriptions=subscriptions(partners, kafka), jobs=[Job("contact relay", relay.run)],
+        subscriptions=[*partner_consumers.subscriptions(partners, kafka), *person_consumers.subscriptions(desk, kafka)],
+        jobs=[Job("contact relay", relay.run)],
         provides=[desk, addresses.Addresses(mongo, settings.history_kept), Setup(mongo), settings],
     )  # fmt: skip
 
@@ -41,4 +43,4 @@ def to_contact_changed(document: Document) -> ContactChanged:
     if document["deleted"]:
         return ContactChanged(**ids, deleted=True)
     personal = {name: document[name] for name in ("first_name", "last_name", "email", "phone", "roles")}
-    return ContactChanged(**ids, **personal)
+    return ContactChanged(**ids, **personal, undeliverable=(document["undeliverable"] or {}).get("words"))

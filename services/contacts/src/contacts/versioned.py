@@ -13,6 +13,9 @@ from common.errors import NotFound, Problem
 from common.mongo import Document, OnePartner, PartnerCollection
 from common.telemetry import traceparent_of
 
+PLATFORM = "platform"
+"""Who changed it, when it was nobody's own doing."""
+
 
 class ChangedMeanwhile(Problem):
     """412: the caller changes a version that is not the current one; the document says who changed it, and when."""
@@ -109,6 +112,16 @@ class Versioned:
             projection={"history": 0},
         )
 
+    def by_ourselves(self, action: str, fields: Document) -> Document:
+        """The update by which the platform itself changes documents."""
+        change = self._change(PLATFORM)
+        entry = _entry(change, action, {name: [None, value] for name, value in fields.items()})
+        return {
+            "$set": fields | change,
+            "$inc": {"version": 1},
+            "$push": {"history": {"$each": [entry], "$slice": -self._history_kept}},
+        }
+
     async def remove(self, partner_id: str, document_id: str, by: str, only_version: int | None) -> None:
         """Forget everything in it; its id, its version and who deleted it stay, so that nothing brings it back.
 
@@ -155,7 +168,7 @@ def _check(current: Document, only_version: int | None) -> None:
 
 
 def _differences(before: Document, after: Document, names: Sequence[str]) -> Document:
-    return {name: [before[name], after[name]] for name in names if before[name] != after[name]}
+    return {name: [before[name], after[name]] for name in names if name in after and before[name] != after[name]}
 
 
 def _entry(change: Document, action: str, fields: Document) -> Document:

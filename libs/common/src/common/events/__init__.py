@@ -12,9 +12,10 @@ from common.events.notifications import (
     MessageRequested,
     Recipient,
 )
-from common.events.outbox import MessageFailed, MessageSent
+from common.events.outbox import RECIPIENT_REFUSED, MessageFailed, MessageSent
 
 __all__ = [
+    "RECIPIENT_REFUSED",
     "CampaignLaunched",
     "Channel",
     "ContactChanged",

@@ -35,6 +35,9 @@ class ContactChanged(State):
     email: str = ""
     phone: str | None = Field(default=None, description="E.164")
     roles: list[Role] = Field(default_factory=lambda: [])
+    undeliverable: str | None = Field(
+        default=None, description="A mail server refused the e-mail address for good: its words. Nothing is sent to it."
+    )
 
     def key(self) -> str:
         return f"{self.partner_id}:{self.person_id}"

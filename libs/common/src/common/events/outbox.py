@@ -9,6 +9,9 @@ from common.events.envelope import Event
 from common.events.marketplace import Identifier, Number
 from common.events.notifications import Channel, Escalation, EventRef, Recipient
 
+RECIPIENT_REFUSED = "recipient_refused"
+"""The `reason` of a failure that says: this address will never take mail."""
+
 _FINISHED: dict[str, Any] = {
     "message_id": "0b0f6f0e-7d8e-5d5c-9d55-0d8b8c6f2d11",
     "partner_id": "prt_7f3k2m",

@@ -37,7 +37,7 @@ TOPICS = (
     Topic(ContactChanged, "contacts", ("notifications",), compacted=True),
     Topic(MessageRequested, "notifications", ("outbox",)),
     Topic(MessageSent, "outbox", ("crm",)),
-    Topic(MessageFailed, "outbox", ("notifications", "crm")),
+    Topic(MessageFailed, "outbox", ("notifications", "crm", "contacts")),
 )
 
 

@@ -138,6 +138,14 @@ async def remove_person(
     return Removed(coverage=CoverageView.of(await coverage.look(setup, caller.partner_id)))
 
 
+@router.post("/persons/{person_id}/confirm-email", responses=ALWAYS | errors(NotFound))
+async def confirm_email(person_id: str, caller: Writer, desk: DeskDep, response: Response) -> PersonView:
+    """The address is good, though a mail server refused it: send to it again (A8)."""
+    person = await handlers.confirm_email(desk, caller, person_id)
+    response.headers["ETag"] = etag(person.version)
+    return PersonView.of(person)
+
+
 @router.get("/persons/{person_id}/history", responses=ALWAYS | errors(NotFound))
 async def person_history(person_id: str, caller: Writer, desk: DeskDep) -> list[ChangeView]:
     """Who changed what, when, the newest first; for administrators. Of a deleted person only that remains."""

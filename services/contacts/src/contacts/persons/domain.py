@@ -1,6 +1,7 @@
 """Contact persons and their rules (A1, A2). No I/O."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import phonenumbers
 
@@ -15,6 +16,14 @@ class BadPhone(Invalid):
 
 
 @dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """A mail server refused the person's address for good; `words` are its own."""
+
+    words: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """A contact person of a partner. `phone` is E.164 or None."""
 
@@ -25,6 +34,8 @@ class Person:
     phone: str | None
     roles: tuple[Role, ...] = field(default=())
     version: int = 1
+    undeliverable: Undeliverable | None = None
+    """Since the address was last edited or confirmed."""
 
     def in_region(self, country: str | None) -> "Person":
         """The same person with the phone in E.164; a number without prefix is read as one of `country`.

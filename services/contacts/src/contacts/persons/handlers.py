@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from common.auth import Caller
-from common.events import Role
+from common.events import RECIPIENT_REFUSED, MessageFailed, Received, Role
 from common.ids import computed_id
 from common.relay import StateRelay
 from contacts.partners.storage import Partners
 from contacts.persons.domain import BadPhone, Person
-from contacts.persons.storage import Persons
+from contacts.persons.storage import Persons, Refusal
 
 EXPORT_PAGE = 500
 AT_ONCE = 40
@@ -59,6 +59,24 @@ async def change_person(
     changed = await desk.persons.change(caller.partner_id, person_id, caller.user_id, only_version, made)
     desk.relay.wake()
     return changed
+
+
+async def confirm_email(desk: PersonDesk, caller: Caller, person_id: str) -> Person:
+    """Send to the person's address again, though it was refused (A8). Raises NotFound."""
+    person = await desk.persons.confirm_email(caller.partner_id, person_id, caller.user_id)
+    desk.relay.wake()
+    return person
+
+
+async def keep_refusals(desk: PersonDesk, events: Sequence[Received[MessageFailed]]) -> None:
+    """Remember addresses that a mail server refused for good, with its words (A8)."""
+    refusals = [
+        Refusal(failed.partner_id, failed.recipient.address, failed.provider_reply, failed.executed_at)
+        for failed in (event.data for event in events)
+        if failed.channel == "email" and failed.reason == RECIPIENT_REFUSED
+    ]
+    await desk.persons.mark_undeliverable_of_all_partners(refusals)
+    desk.relay.wake()
 
 
 async def remove_person(desk: PersonDesk, caller: Caller, person_id: str, only_version: int | None) -> None:

@@ -1,6 +1,7 @@
 """Requests and answers of the routes of persons."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
@@ -53,6 +54,13 @@ class PersonPatch(BaseModel):
     roles: Roles | None = None
 
 
+class UndeliverableView(BaseModel):
+    """A mail server refused the address; nothing is sent to it until it is edited or confirmed (A8)."""
+
+    words: str = Field(description="The mail server's own.")
+    at: datetime
+
+
 class PersonView(BaseModel):
     id: str
     first_name: str
@@ -61,6 +69,7 @@ class PersonView(BaseModel):
     phone: str | None
     roles: list[Role]
     version: int
+    undeliverable: UndeliverableView | None
 
     @classmethod
     def of(cls, person: Person) -> "PersonView":
@@ -72,6 +81,9 @@ class PersonView(BaseModel):
             phone=person.phone,
             roles=list(person.roles),
             version=person.version,
+            undeliverable=UndeliverableView(words=person.undeliverable.words, at=person.undeliverable.at)
+            if person.undeliverable
+            else None,
         )
 
 

@@ -1,13 +1,17 @@
 """The documents of contact persons."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+
+from pymongo import UpdateMany
 
 from common.events import Role
 from common.mongo import Document, Index, Mongo
 from common.relay import announce_index
 from contacts import words
-from contacts.persons.domain import Person
+from contacts.persons.domain import Person, Undeliverable
 from contacts.versioned import Change, Versioned
 
 LIVING = (("deleted", False),)
@@ -19,6 +23,18 @@ INDEXES = [
     Index("persons", (("partner_id", 1), ("request", 1)), unique=True, where=(("request", {"$exists": True}),)),
 ]
 NAMES = ("first_name", "last_name", "email", "phone", "roles")
+FOLLOWED = (*NAMES, "undeliverable")
+"""Fields whose changes are in the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A mail server refused this address of a partner for good."""
+
+    partner_id: str
+    address: str
+    words: str
+    at: datetime
 
 
 class Persons:
@@ -26,11 +42,12 @@ class Persons:
 
     def __init__(self, mongo: Mongo, history_kept: int) -> None:
         self.collection = mongo.collection("persons")
-        self._versioned = Versioned(self.collection, NAMES, history_kept, announce=True)
+        self._versioned = Versioned(self.collection, FOLLOWED, history_kept, announce=True)
 
     async def add(self, partner_id: str, person: Person, by: str, request: str | None) -> tuple[Person, bool]:
         """(the person, True); the first one's answer and False when `request` was used before."""
-        document = await self._versioned.add(partner_id, person.id, _document(person), by, request)
+        fields = _document(person) | _never_refused()
+        document = await self._versioned.add(partner_id, person.id, fields, by, request)
         return _person(document), document["_id"] == person.id
 
     async def with_emails(self, partner_id: str, emails: Sequence[str]) -> list[Person]:
@@ -69,13 +86,45 @@ class Persons:
         """Write and announce in one. Raises NotFound, ChangedMeanwhile."""
 
         async def changed(document: Document) -> Document:
-            return _document(await make(_person(document)))
+            fields = _document(await make(_person(document)))
+            is_new_email = fields["folded_email"] != document["folded_email"]
+            return fields | (_never_refused() if is_new_email else {})
 
         return _person(await self._versioned.change(partner_id, person_id, by, only_version, changed))
 
     async def remove(self, partner_id: str, person_id: str, by: str, only_version: int | None) -> None:
         """Forget everything personal, and announce it in the same write. Raises NotFound, ChangedMeanwhile."""
         await self._versioned.remove(partner_id, person_id, by, only_version)
+
+    async def confirm_email(self, partner_id: str, person_id: str, by: str) -> Person:
+        """Forget that the address was refused. Raises NotFound."""
+
+        async def confirmed(document: Document) -> Document:
+            return _never_refused()
+
+        return _person(await self._versioned.change(partner_id, person_id, by, None, confirmed))
+
+    async def mark_undeliverable_of_all_partners(self, refusals: Sequence[Refusal]) -> None:
+        """Remember of everybody with such an address that it was refused, and announce it in the same write.
+
+        Only what is newer than the address itself counts: an old refusal that is read again changes nothing.
+        """
+        writes = [
+            UpdateMany(
+                {
+                    "partner_id": one.partner_id,
+                    "deleted": False,
+                    "search": words.folded(one.address),
+                    "folded_email": one.address.casefold(),
+                    "email_since": {"$lt": one.at},
+                    "undeliverable": None,
+                },
+                self._versioned.by_ourselves("undeliverable", {"undeliverable": {"words": one.words, "at": one.at}}),
+            )
+            for one in refusals
+        ]
+        if writes:
+            await self.collection.of_all_partners.bulk_write(writes)
 
     async def history(self, partner_id: str, person_id: str) -> list[Change]:
         """Raises NotFound."""
@@ -91,12 +140,17 @@ def _query(role: Role | None, typed: str) -> Document:
     return query
 
 
+def _never_refused() -> Document:
+    return {"undeliverable": None, "email_since": datetime.now(UTC)}
+
+
 def _document(person: Person) -> Document:
     names = (person.first_name, person.last_name)
     return {
         "first_name": person.first_name,
         "last_name": person.last_name,
         "email": person.email,
+        "folded_email": person.email.casefold(),
         "phone": person.phone,
         "roles": list(person.roles),
         "search": words.tokens(names, person.email, person.phone, person.national_phone),
@@ -105,4 +159,5 @@ def _document(person: Person) -> Document:
 
 def _person(document: Document) -> Person:
     fields: dict[str, Any] = {name: document[name] for name in NAMES} | {"roles": tuple(document["roles"])}
-    return Person(id=document["_id"], version=document["version"], **fields)
+    undeliverable = Undeliverable(**document["undeliverable"]) if document["undeliverable"] else None
+    return Person(id=document["_id"], version=document["version"], undeliverable=undeliverable, **fields)
