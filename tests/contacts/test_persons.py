@@ -155,7 +155,7 @@ async def test_two_people_do_not_overwrite_each_other(platform: Platform) -> Non
         assert (await contacts.http.request(method, url, json={}, headers=headers | read)).status_code == 412
 
 
-async def test_ten_people_who_change_the_same_person_each_add_their_role(platform: Platform) -> None:
+async def test_ten_people_who_change_the_same_person_do_so_one_after_the_other(platform: Platform) -> None:
     """A1: without `If-Match` the changes come one after the other, and none is lost from the history."""
     contacts, partner = await platform.service("contacts"), unique("prt")
     headers = platform.tokens.headers(partner)
@@ -164,7 +164,9 @@ async def test_ten_people_who_change_the_same_person_each_add_their_role(platfor
     await asyncio.gather(*(contacts.http.patch(url, json={"last_name": name}, headers=headers) for name in names))
     assert (await contacts.http.get(url, headers=headers)).json()["version"] == 11
     changes = (await contacts.http.get(f"{url}/history", headers=headers)).json()
-    assert {one["fields"]["last_name"]["after"] for one in changes if one["action"] == "changed"} == set(names)
+    steps = [one["fields"]["last_name"] for one in reversed(changes) if one["action"] == "changed"]
+    assert {step["after"] for step in steps} == set(names)
+    assert [step["before"] for step in steps] == ["Nowak", *(step["after"] for step in steps[:-1])]
 
 
 async def test_a_patch_changes_what_it_names_and_nothing_else(platform: Platform) -> None:
