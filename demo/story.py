@@ -70,6 +70,12 @@ async def set_up(story: Story) -> None:
         body = {"first_name": first, "last_name": last, "email": email, "phone": "601 234 567", "roles": roles}
         await until(lambda body=body: _accepted(owner, f"{at.contacts}/persons", body), f"adding {first}")
         story.show.print(f"contact person [bold]{first} {last}[/] <{email}>: {', '.join(roles)}")
+    office = {"types": ["registered_office", "billing"], "street": "Piotrkowska 1", "city": "Łódź", "country": "PL"}
+    address = await owner.call("POST", f"{at.contacts}/addresses", office)
+    story.show.print(f"address [bold]{address['street']}, {address['city']}[/]: {', '.join(address['types'])}")
+    lacks = await owner.call("GET", f"{at.contacts}/coverage")
+    missing = [*lacks["missing_roles"], *lacks["missing_address_types"]]
+    story.show.print(f"the setup still lacks {', '.join(missing)}")
     account = {
         "name": "Shop mail", "from_address": story.address("shop"), "from_name": "Kettle & Sons",
         "host": "127.0.0.1", "port": at.smtp_port, "tls": "none", "is_default": True,
