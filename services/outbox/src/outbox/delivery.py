@@ -26,7 +26,8 @@ from outbox.storage import Store
 CLAIM_EVERY_SECONDS = 0.01
 LOOK_BACK = timedelta(seconds=5)
 """What became due before the last look may show up so much later: clocks differ, and writes take time."""
-LOOK_AT_ALL_EVERY = timedelta(seconds=30)
+LOOK_AT_ALL_EVERY = timedelta(seconds=5)
+"""What another process took in, and left waiting when it died, is found by this."""
 ACCOUNTS_AT_ONCE = 20
 MOST_IN_HAND = 2_000
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -194,7 +195,10 @@ class Delivery:
         finally:
             self._due.update(dict.fromkeys(one for one in wanted if one not in drained))
         for message in claim.messages:
-            self._begin(Item(claim.token, message, claim.at, until))
+            if message["account_id"] in wanted:
+                self._begin(Item(claim.token, message, claim.at, until))
+            else:  # given to another account between the search and the claim
+                await self._queue.give_back(claim.token, [message["_id"]], datetime.now(UTC))
         return bool(claim.messages) or len(rooms) > len(wanted)
 
     def _shared_out(self, rooms: Mapping[str, int]) -> dict[str, int]:
