@@ -1,8 +1,8 @@
 """Kafka's settings and command: one broker that is its own controller."""
 
 import base64
+import secrets
 import subprocess
-import uuid
 from pathlib import Path
 
 from local_stack.ports import Ports
@@ -62,9 +62,14 @@ def command(ports: Ports, folder: Path, tools: Tools) -> list[str]:
     return [*java, "kafka.Kafka", str(settings)]
 
 
+def cluster_id() -> str:
+    """A new id for a cluster: 16 random bytes, the first below 128, so that no dash in front makes it an option."""
+    first, *rest = secrets.token_bytes(16)
+    return base64.urlsafe_b64encode(bytes([first & 0x7F, *rest])).decode().rstrip("=")
+
+
 def _format(tool: list[str], settings: Path) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    options = ["format", "--standalone", "--ignore-formatted", "-t", cluster, "-c", str(settings)]
+    options = ["format", "--standalone", "--ignore-formatted", "-t", cluster_id(), "-c", str(settings)]
     done = subprocess.run([*tool, *options], capture_output=True, text=True)
     if done.returncode:
         raise Trouble(f"kafka cannot use {settings.parent}: {(done.stderr or done.stdout).strip()[-300:]}")
