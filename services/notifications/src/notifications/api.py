@@ -8,20 +8,22 @@ from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.events import Language
 from common.http import errors, provided
-from notifications import overview
+from notifications import overview, suggestions
 from notifications.domain import TooManyEntries, UnknownKind
 from notifications.handlers import Notifications
 from notifications.models import MODELS
+from notifications.mutes import BadMute
 from notifications.overview import BadSample, NobodyToTell, Setting
 from notifications.schemas import (
     DryRun,
     EntryFields,
     EventView,
     KindSettings,
-    RecipientView,
+    Mute,
     SampleEvent,
     SettingsChange,
     Source,
+    SuggestionView,
 )
 
 NotificationsDep = Annotated[Notifications, provided(Notifications)]
@@ -29,6 +31,8 @@ Reader = Annotated[Caller, requires(Permission.NOTIFICATIONS_READ)]
 Writer = Annotated[Caller, requires(Permission.NOTIFICATIONS_WRITE)]
 
 router = APIRouter(tags=["notifications"])
+MOST_TYPED = 100
+MOST_SUGGESTIONS = 50
 ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 
 
@@ -63,12 +67,38 @@ async def reset_recipients(kind: str, caller: Writer, notifications: Notificatio
     await overview.reset_recipients(notifications, caller.partner_id, kind)
 
 
+@router.put("/settings/{kind}/mute", responses=ALWAYS | errors(UnknownKind, BadMute))
+async def mute(
+    kind: str, mute: Mute, caller: Writer, notifications: NotificationsDep, language: Language = "en"
+) -> KindSettings:
+    """Tell nobody of a kind until then: what is consumed meanwhile is kept as muted, and never told later (A6)."""
+    return _view(await overview.mute(notifications, caller.partner_id, kind, mute.until), language)
+
+
+@router.delete("/settings/{kind}/mute", status_code=204, responses=ALWAYS | errors(UnknownKind))
+async def unmute(kind: str, caller: Writer, notifications: NotificationsDep) -> None:
+    """Tell of a kind again, from the next event on (A6)."""
+    await overview.unmute(notifications, caller.partner_id, kind)
+
+
+@router.get("/suggestions", responses=ALWAYS)
+async def suggest(
+    caller: Reader,
+    notifications: NotificationsDep,
+    typed: Annotated[str, Query(alias="q", max_length=MOST_TYPED, description="The beginnings of one or more words.")],
+    language: Language = "en",
+    limit: Annotated[int, Query(ge=1, le=MOST_SUGGESTIONS)] = 10,
+) -> list[SuggestionView]:
+    """What can be put among the recipients of a kind, while typing: roles, then known people by name (A6)."""
+    found = await suggestions.suggest(notifications, caller.partner_id, typed, language, limit)
+    return [SuggestionView.of(one) for one in found]
+
+
 @router.post("/kinds/{kind}/dry-run", responses=ALWAYS | errors(UnknownKind, BadSample, NobodyToTell))
 async def dry_run(kind: str, sample: SampleEvent, caller: Reader, notifications: NotificationsDep) -> DryRun:
     """Who would receive an event like this, and why; nothing is sent (A9)."""
     model = MODELS[notifications.kinds.get(kind).id]
-    recipients, content = await overview.dry_run(notifications, caller.partner_id, model, sample.model_extra or {})
-    return DryRun(recipients=[RecipientView.of(one) for one in recipients], content=content)
+    return DryRun.of(await overview.dry_run(notifications, caller.partner_id, model, sample.model_extra or {}))
 
 
 @router.get("/events", responses=ALWAYS | errors(NotFound))
@@ -91,4 +121,5 @@ def _view(setting: Setting, language: Language) -> KindSettings:
         is_default=setting.is_default,
         unheld_roles=list(setting.unheld_roles),
         falls_back_to=setting.falls_back_to,
+        muted_until=setting.muted_until,
     )

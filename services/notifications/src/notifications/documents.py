@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from common.events import ContactChanged, PartnerChanged
 from common.mongo import Document
+from notifications import spelling
 from notifications.domain import (
     Addressed,
     ByEmail,
@@ -30,6 +32,41 @@ def entry_document(entry: Entry) -> Document:
 
 def entries_of(document: Document) -> tuple[Entry, ...]:
     return tuple(ByRole(one["role"]) if "role" in one else ByEmail(one["email"]) for one in document["entries"])
+
+
+def partner_document(state: PartnerChanged) -> Document:
+    if state.deleted:  # whatever its publisher left in it
+        state = PartnerChanged(partner_id=state.partner_id, version=state.version, deleted=True)
+    return {
+        "partner_id": state.partner_id,
+        "name": state.name,
+        "language": state.language,
+        "owner_email": state.owner_email,
+        "version": state.version,
+        "deleted": state.deleted,
+    }
+
+
+def person_document(state: ContactChanged) -> Document:
+    if state.deleted:  # whatever its publisher left in it
+        state = ContactChanged(
+            partner_id=state.partner_id, person_id=state.person_id, version=state.version, deleted=True
+        )
+    name = f"{state.first_name} {state.last_name}".strip()
+    # Whoever has no address cannot be put among the recipients, so is not found either.
+    words = [*spelling.words_and_parts(name), *spelling.words(state.email)] if state.email else []
+    return {
+        "partner_id": state.partner_id,
+        "name": name,
+        "email": state.email,
+        "folded_email": state.email.casefold(),
+        "roles": state.roles,
+        "words": words,
+        "word_starts": spelling.starts(words),
+        "sort_name": spelling.plain(name)[: spelling.LONGEST_WORD],
+        "version": state.version,
+        "deleted": state.deleted,
+    }
 
 
 def occurrence_document(occurrence: Occurrence) -> Document:
@@ -62,6 +99,7 @@ def decision_document(decision: Decision) -> Document:
     return occurrence_document(decision.about) | {
         "to": [addressed_document(one) for one in decision.to],
         "consumed_at": decision.consumed_at,
+        "muted_until": decision.muted_until,
         "escalations": [],
     }
 
@@ -71,6 +109,7 @@ def decision_of(document: Document) -> Decision:
         about=occurrence_of(document),
         to=tuple(map(_addressed, document["to"])),
         consumed_at=document["consumed_at"],
+        muted_until=document.get("muted_until"),  # decisions from before there were mutes have none
         escalations=tuple(
             Escalated(one["of"], one["level"], tuple(map(_addressed, one["to"]))) for one in document["escalations"]
         ),

@@ -266,6 +266,8 @@ class Decision:
     to: tuple[Addressed, ...]
     consumed_at: datetime
     escalations: tuple[Escalated, ...] = ()
+    muted_until: datetime | None = None
+    """The kind was muted until then when the event was consumed, so nobody was told."""
 
 
 def address_messages(cause_id: str, recipients: Iterable[Recipient], channel: str = "email") -> tuple[Addressed, ...]:

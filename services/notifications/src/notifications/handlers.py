@@ -13,6 +13,7 @@ from common.events import ContactChanged, MessageFailed, Outgoing, PartnerChange
 from common.ids import computed_id
 from common.kafka.connection import Kafka
 from common.kafka.dead_letters import set_aside
+from notifications.directory import Directory
 from notifications.domain import (
     Decision,
     Escalated,
@@ -24,7 +25,7 @@ from notifications.domain import (
 )
 from notifications.kinds import Kinds
 from notifications.messages import dead_letter, escalation_record, message_record
-from notifications.storage import Directory, Store
+from notifications.storage import Store
 
 SERVICE = "notifications"
 
@@ -69,16 +70,24 @@ def _decide(
     decisions: dict[str, Decision] = {}
     undecided: list[Occurrence] = []
     for one in occurrences:
-        partner = directory.partners.get(one.partner_id)
         try:
-            if partner is None:
-                raise Nobody
-            recipients = resolve(directory.entries_of(one.partner_id), directory.people_of(one.partner_id), partner)
+            decision = _decision(directory, one, now)
         except Nobody:
             undecided.append(one)
         else:
-            decisions.setdefault(one.id, Decision(one, address_messages(one.id, recipients), now))
+            decisions.setdefault(one.id, decision)
     return list(decisions.values()), undecided
+
+
+def _decision(directory: Directory, about: Occurrence, now: datetime) -> Decision:
+    """Raises Nobody. Where the kind is muted nobody has to be there, and the event does not wait."""
+    partner = directory.partners.get(about.partner_id)
+    if partner is None:
+        raise Nobody
+    if until := directory.muted_until(about.partner_id, now):
+        return Decision(about, (), now, muted_until=until)
+    recipients = resolve(directory.entries_of(about.partner_id), directory.people_of(about.partner_id), partner)
+    return Decision(about, address_messages(about.id, recipients), now)
 
 
 async def _decided_before(

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from common.errors import Invalid, NotFound
 from common.events import CampaignLaunched, Content, Event, Language, Role
+from notifications import mutes
 from notifications.domain import (
     MANAGER,
     Addressed,
@@ -45,6 +47,7 @@ class Setting:
     is_default: bool
     unheld_roles: tuple[Role, ...]
     falls_back_to: str | None
+    muted_until: datetime | None
 
 
 async def overview(notifications: Notifications, partner_id: str) -> list[Setting]:
@@ -56,7 +59,7 @@ async def setting(notifications: Notifications, partner_id: str, kind_id: str) -
     """Raises UnknownKind."""
     kind = notifications.kinds.get(kind_id)
     directory = await notifications.store.directory_of_all_partners(kind_id, [partner_id])
-    own = (await notifications.store.entries(partner_id)).get(kind_id)
+    own = directory.entries.get(partner_id)
     entries = own or directory.entries_of(partner_id)
     held = {role for person in directory.people_of(partner_id) for role in person.roles}
     listed: list[Role] = [entry.role for entry in entries if isinstance(entry, ByRole)]
@@ -65,7 +68,8 @@ async def setting(notifications: Notifications, partner_id: str, kind_id: str) -
     owner = "owner" if partner and partner.owner_email else "nobody"
     all_unheld = len(unheld) == len(entries)
     stand_in = ("manager" if MANAGER in held else owner) if all_unheld else None
-    return Setting(kind, entries, own is None, unheld, stand_in)
+    muted_until = directory.muted_until(partner_id, datetime.now(UTC))
+    return Setting(kind, entries, own is None, unheld, stand_in, muted_until)
 
 
 async def set_recipients(
@@ -83,9 +87,29 @@ async def reset_recipients(notifications: Notifications, partner_id: str, kind_i
     await notifications.store.reset_entries(partner_id, kind_id)
 
 
-async def dry_run(
-    notifications: Notifications, partner_id: str, model: type[Event], sample: dict[str, Any]
-) -> tuple[list[Recipient], Content]:
+async def mute(notifications: Notifications, partner_id: str, kind_id: str, until: datetime) -> Setting:
+    """Tell nobody of this kind until then; after it all goes on by itself. Raises UnknownKind, BadMute."""
+    notifications.kinds.get(kind_id)
+    await notifications.store.mute(partner_id, kind_id, mutes.checked(until, datetime.now(UTC)))
+    return await setting(notifications, partner_id, kind_id)
+
+
+async def unmute(notifications: Notifications, partner_id: str, kind_id: str) -> None:
+    """Tell of this kind again. Raises UnknownKind."""
+    notifications.kinds.get(kind_id)
+    await notifications.store.unmute(partner_id, kind_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Who would receive an event, what the first would read, and until when the kind is muted and nobody does."""
+
+    recipients: list[Recipient]
+    content: Content
+    muted_until: datetime | None
+
+
+async def dry_run(notifications: Notifications, partner_id: str, model: type[Event], sample: dict[str, Any]) -> Trial:
     """Who would receive an event like `sample`, why, and what the first would read (A9).
 
     Raises BadSample with the places that break the contract, NobodyToTell.
@@ -107,7 +131,8 @@ async def dry_run(
         raise NobodyToTell("Add a contact person with a role, or the owner's e-mail.") from None
     first = recipients[0]
     to = Addressed("dry-run", first.address, first.name, first.person_id, ())
-    return recipients, kind.render(partner.language, data=data, partner=partner, recipient=to)
+    content = kind.render(partner.language, data=data, partner=partner, recipient=to)
+    return Trial(recipients, content, directory.muted_until(partner_id, datetime.now(UTC)))
 
 
 async def what_became_of(notifications: Notifications, partner_id: str, source: str, event_id: str) -> Decision | None:

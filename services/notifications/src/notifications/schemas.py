@@ -6,7 +6,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints, model_validator
 
 from common.events import Content, Role
+from common.http import Time
 from notifications.domain import Addressed, ByEmail, ByRole, Decision, Entry, Recipient
+from notifications.overview import Trial
+from notifications.suggestions import Suggestion
 
 
 class EntryFields(BaseModel):
@@ -48,6 +51,32 @@ class KindSettings(BaseModel):
     is_default: bool = Field(description="Nothing was set: the manager receives it. We recommend setting them all.")
     unheld_roles: list[Role] = Field(description="Listed roles that nobody holds now.")
     falls_back_to: str | None = Field(description="manager, owner or nobody when no listed role is held (A8).")
+    muted_until: datetime | None = Field(description="Nobody is told of this kind before; null when it is not muted.")
+
+
+class Mute(BaseModel):
+    """Tell nobody of a kind before `until`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    until: Time = Field(description="In the future, at most 365 days ahead. Without an offset it is UTC.")
+
+
+class SuggestionView(BaseModel):
+    """What can be put among the recipients of a kind (A6)."""
+
+    entry: EntryFields = Field(description="As `PUT /settings/{kind}` takes it.")
+    label: str = Field(description="The role's name in the language asked for, or the person's name and address.")
+    name: str | None = Field(default=None, description="Of a person.")
+    roles: list[Role] = Field(default_factory=lambda: [], description="That the person holds.")
+
+    @classmethod
+    def of(cls, one: Suggestion) -> "SuggestionView":
+        if one.person is None:
+            return cls(entry=EntryFields.of(one.entry), label=one.label)
+        # contacts has checked its address: checking all of them again would cost more than finding them.
+        entry = EntryFields.model_construct(role=None, email=one.person.email)
+        return cls(entry=entry, label=one.label, name=one.person.name, roles=sorted(one.person.roles))
 
 
 class RecipientView(BaseModel):
@@ -69,6 +98,12 @@ class DryRun(BaseModel):
 
     recipients: list[RecipientView]
     content: Content = Field(description="As the first recipient would see it.")
+    muted_until: datetime | None = Field(description="Nobody would receive it before, because the kind is muted.")
+
+    @classmethod
+    def of(cls, trial: Trial) -> "DryRun":
+        recipients = [RecipientView.of(one) for one in trial.recipients]
+        return cls(recipients=recipients, content=trial.content, muted_until=trial.muted_until)
 
 
 class SampleEvent(BaseModel):
@@ -98,9 +133,12 @@ class EventView(BaseModel):
 
     source: str
     id: str
-    status: str = Field(description="decided, or waiting for its partner to become known")
+    status: str = Field(description="decided, muted, or waiting for its partner to become known")
     kind: str | None = None
     consumed_at: datetime | None = None
+    muted_until: datetime | None = Field(
+        default=None, description="The kind was muted until then when the event was consumed: nobody was told."
+    )
     recipients: list[ToldView] = Field(default_factory=lambda: [])
     escalations: list[EscalationView] = Field(default_factory=lambda: [])
 
@@ -109,9 +147,10 @@ class EventView(BaseModel):
         return cls(
             source=decision.about.source,
             id=decision.about.event_id,
-            status="decided",
+            status="muted" if decision.muted_until else "decided",
             kind=decision.about.kind,
             consumed_at=decision.consumed_at,
+            muted_until=decision.muted_until,
             recipients=[ToldView.of(one) for one in decision.to],
             escalations=[
                 EscalationView(of_message_id=one.of_message_id, to=[ToldView.of(to) for to in one.to])

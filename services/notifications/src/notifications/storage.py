@@ -1,16 +1,20 @@
 """The documents of notifications: what it knows of others (projections), settings, decisions, and what waits."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
+from bson import Regex
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from common.events import ContactChanged, PartnerChanged, State
 from common.mongo import Document, Index, Mongo, insert_new
+from notifications import spelling
+from notifications.directory import Directory, those_who_matter
 from notifications.documents import (
     addressed_document,
     decision_document,
@@ -19,46 +23,35 @@ from notifications.documents import (
     entry_document,
     occurrence_document,
     occurrence_of,
+    partner_document,
     partner_of,
+    person_document,
     person_of,
 )
 from notifications.domain import (
-    DEFAULT_ENTRIES,
-    MANAGER,
-    ByEmail,
-    ByRole,
     Decision,
     Entry,
     Escalated,
     Occurrence,
-    Partner,
     Person,
 )
 
 _DUPLICATE_KEY = 11000
+_MOST_COUNTED = 500
+PERSON_FIELDS = ("partner_id", "name", "email", "roles")  # what `person_of` needs; the words are for finding only
+
+PEOPLE_BY_WORD = Index("people", (("partner_id", 1), ("word_starts", 1), ("sort_name", 1), ("_id", 1)))
+# Told to the database, which may otherwise prefer to read and sort all people of the partner.
+_BY_WORD = list(PEOPLE_BY_WORD.keys)
 
 INDEXES = [
     Index("people", (("partner_id", 1), ("roles", 1))),
     Index("people", (("partner_id", 1), ("folded_email", 1))),
+    PEOPLE_BY_WORD,
     Index("decisions", (("partner_id", 1), ("source", 1), ("event_id", 1))),
     Index("waiting", (("looked_at", 1),)),
     Index("waiting", (("partner_id", 1), ("source", 1), ("event_id", 1))),
 ]
-
-
-@dataclass(frozen=True)
-class Directory:
-    """What is needed to resolve a batch: partners, the settings of one kind, and the people who matter for them."""
-
-    partners: Mapping[str, Partner]
-    entries: Mapping[str, tuple[Entry, ...]]
-    people: Mapping[str, list[Person]]
-
-    def entries_of(self, partner_id: str) -> tuple[Entry, ...]:
-        return self.entries.get(partner_id, DEFAULT_ENTRIES)
-
-    def people_of(self, partner_id: str) -> list[Person]:
-        return self.people.get(partner_id, [])
 
 
 class Store:
@@ -83,13 +76,14 @@ class Store:
             self.settings.of_all_partners.find({"_id": {"$in": keys}}).to_list(),
         )
         partners = {document["_id"]: partner_of(document) for document in found}
-        entries = {document["partner_id"]: entries_of(document) for document in settings}
+        entries = {document["partner_id"]: entries_of(document) for document in settings if "entries" in document}
+        mutes = {document["partner_id"]: document["muted_until"] for document in settings if "muted_until" in document}
         people: dict[str, list[Person]] = {}
-        matter = _those_who_matter(list(partners), entries.values())
-        for document in await self.people.of_all_partners.find(matter).to_list():
+        matter = those_who_matter(list(partners), entries.values())
+        for document in await self.people.of_all_partners.find(matter, PERSON_FIELDS).to_list():
             if document["email"]:
                 people.setdefault(document["partner_id"], []).append(person_of(document))
-        return Directory(partners, entries, people)
+        return Directory(partners, entries, people, mutes)
 
     async def keep_decisions(self, decisions: Sequence[Decision]) -> list[Decision]:
         """Store what is not decided yet. Returns all as they are stored: what was decided before stays decided."""
@@ -154,24 +148,63 @@ class Store:
         if ids:
             await self.waiting.of_all_partners.delete_many({"_id": {"$in": list(ids)}})
 
-    async def entries(self, partner_id: str) -> dict[str, tuple[Entry, ...]]:
-        """The partner's own settings by kind; what is missing is on its default."""
-        return {one["kind"]: entries_of(one) async for one in self.settings.of(partner_id).find({})}
-
     async def set_entries(self, partner_id: str, kind: str, entries: Sequence[Entry]) -> None:
-        change = {"$set": {"kind": kind, "entries": [entry_document(entry) for entry in entries]}}
-        await self.settings.of(partner_id).update_one({"_id": settings_id(partner_id, kind)}, change, upsert=True)
+        await self._set(partner_id, kind, "entries", [entry_document(entry) for entry in entries])
 
     async def reset_entries(self, partner_id: str, kind: str) -> None:
-        await self.settings.of(partner_id).delete_one({"_id": settings_id(partner_id, kind)})
+        await self._unset(partner_id, kind, "entries")
+
+    async def mute(self, partner_id: str, kind: str, until: datetime) -> None:
+        await self._set(partner_id, kind, "muted_until", until)
+
+    async def unmute(self, partner_id: str, kind: str) -> None:
+        await self._unset(partner_id, kind, "muted_until")
+
+    async def _set(self, partner_id: str, kind: str, field: str, value: Any) -> None:
+        """Recipients and mute of a kind are one document, so that events ask for both at once."""
+        settings, query = self.settings.of(partner_id), {"_id": settings_id(partner_id, kind)}
+        change = {"$set": {"kind": kind, field: value}}
+        try:
+            await settings.update_one(query, change, upsert=True)
+        except DuplicateKeyError:  # another request made the document in this moment: now it is there to be changed
+            await settings.update_one(query, change)
+
+    async def _unset(self, partner_id: str, kind: str, field: str) -> None:
+        await self.settings.of(partner_id).update_one({"_id": settings_id(partner_id, kind)}, {"$unset": {field: ""}})
+
+    async def people_with_words_starting(self, partner_id: str, typed: Sequence[str], limit: int) -> list[Person]:
+        """People by name, of whom each typed (plain) word starts a word of the name, or the e-mail.
+
+        Starts of words are asked for as they are, not as a range, so that the index gives them by name, and as many as
+        are wanted. An index takes one of the words: the rarest; the others choose among those who have it.
+        """
+        rarest = await self._rarest(partner_id, sorted(typed, key=len, reverse=True)[:4])
+        query = {
+            "word_starts": rarest[: spelling.LONGEST_START],
+            "words": {"$all": [Regex("^" + re.escape(word)) for word in typed]},
+        }
+        found = self.people.of(partner_id).find(
+            query, projection=PERSON_FIELDS, sort=[("sort_name", 1), ("_id", 1)], limit=limit, hint=_BY_WORD
+        )
+        return [person_of(document) async for document in found]
+
+    async def _rarest(self, partner_id: str, words: Sequence[str]) -> str:
+        """The word that the fewest people have. Where all are frequent any will do: whoever has all is soon found."""
+        if len(words) == 1:
+            return words[0]
+        people = self.people.of(partner_id)
+        starts = [{"word_starts": word[: spelling.LONGEST_START]} for word in words]
+        counts = await asyncio.gather(*(people.count(one, limit=_MOST_COUNTED, hint=_BY_WORD) for one in starts))
+        return min(zip(counts, words, strict=True), key=lambda one: one[0])[1]
 
     async def keep_partners(self, states: Sequence[PartnerChanged]) -> None:
         """Take newer states into the projection."""
-        await _keep_newer(self.partners.of_all_partners, [(one.partner_id, one, _partner(one)) for one in states])
+        kept = [(one.partner_id, one, partner_document(one)) for one in states]
+        await _keep_newer(self.partners.of_all_partners, kept)
 
     async def keep_people(self, states: Sequence[ContactChanged]) -> None:
         """Take newer states into the projection; of the deleted only ids and version stay."""
-        await _keep_newer(self.people.of_all_partners, [(one.person_id, one, _person(one)) for one in states])
+        await _keep_newer(self.people.of_all_partners, [(one.person_id, one, person_document(one)) for one in states])
 
 
 def settings_id(partner_id: str, kind: str) -> str:
@@ -196,43 +229,3 @@ async def _keep_newer(collection: AsyncCollection[Document], states: Sequence[tu
         collisions = all(one["code"] == _DUPLICATE_KEY for one in error.details["writeErrors"])
         if error.details.get("writeConcernErrors") or not collisions:
             raise
-
-
-def _those_who_matter(partner_ids: list[str], entries: Iterable[tuple[Entry, ...]]) -> Document:
-    """People of these partners who hold a listed role, may stand in, or own a listed address."""
-    listed = [entry for one in entries for entry in one]
-    roles = list({MANAGER, *(entry.role for entry in listed if isinstance(entry, ByRole))})
-    emails = list({entry.email.casefold() for entry in listed if isinstance(entry, ByEmail)})
-    by_role: Document = {"partner_id": {"$in": partner_ids}, "roles": {"$in": roles}}
-    return (
-        {"$or": [by_role, {"partner_id": {"$in": partner_ids}, "folded_email": {"$in": emails}}]} if emails else by_role
-    )
-
-
-def _partner(state: PartnerChanged) -> Document:
-    if state.deleted:  # whatever its publisher left in it
-        state = PartnerChanged(partner_id=state.partner_id, version=state.version, deleted=True)
-    return {
-        "partner_id": state.partner_id,
-        "name": state.name,
-        "language": state.language,
-        "owner_email": state.owner_email,
-        "version": state.version,
-        "deleted": state.deleted,
-    }
-
-
-def _person(state: ContactChanged) -> Document:
-    if state.deleted:  # whatever its publisher left in it
-        state = ContactChanged(
-            partner_id=state.partner_id, person_id=state.person_id, version=state.version, deleted=True
-        )
-    return {
-        "partner_id": state.partner_id,
-        "name": f"{state.first_name} {state.last_name}".strip(),
-        "email": state.email,
-        "folded_email": state.email.casefold(),
-        "roles": state.roles,
-        "version": state.version,
-        "deleted": state.deleted,
-    }
