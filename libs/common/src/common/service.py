@@ -178,5 +178,6 @@ def run(settings: S, build: Callable[[S], FastAPI]) -> None:
         loop="uvloop",
         log_config=None,
         access_log=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=int(settings.stop_seconds),
     )

@@ -56,6 +56,9 @@ class ServiceSettings(KafkaSettings):
     service_host: str = "127.0.0.1"
     service_port: int = Field(default=8000, ge=0, le=65535)
     stop_seconds: float = Field(default=8.0, gt=0, description="what is in hand may take this long after SIGTERM")
+    keep_alive_seconds: int = Field(
+        default=75, ge=1, description="an idle HTTP connection stays open; longer than a client or balancer keeps it"
+    )
     log_level: str = "INFO"
 
     mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27117/?directConnection=true")
