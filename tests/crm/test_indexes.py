@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from common.mongo import Document, Mongo
 from crm.records import storage as records
@@ -16,28 +15,11 @@ from crm.records.storage import RecordStore
 from crm.settings import Settings
 from crm.timeline import storage as timeline
 from crm.timeline.storage import TimelineStore
+from tests.support.asked import Asked
 from tests.support.eventually import unique
 from tests.support.platform import Platform
 
 AFTER = (datetime(2026, 11, 23, tzinfo=UTC), "id")
-
-
-class Asked(CommandListener):
-    """Keeps every query that goes to the database."""
-
-    def __init__(self) -> None:
-        self.queries: list[Document] = []
-
-    def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name == "find":
-            kept = ("find", "filter", "sort", "limit")
-            self.queries.append({name: event.command[name] for name in kept if name in event.command})
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Nothing to keep."""
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        """Nothing to keep."""
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from common.mongo import Document, Mongo
 from notifications import spelling
 from notifications.settings import Settings
 from notifications.storage import Store
-from tests.crm.test_indexes import Asked
 from tests.notifications.steps import consumed, listed
+from tests.support.asked import Asked
 from tests.support.eventually import eventually, unique
 from tests.support.platform import Platform, Service
 

@@ -84,6 +84,12 @@ class Conflict(Problem):
     status, code, title = 409, "conflict", "Conflict"
 
 
+class ChangedMeanwhile(Problem):
+    """412: the caller changes a version that is not the current one; the document says which that is."""
+
+    status, code, title = 412, "changed-meanwhile", "Somebody changed it since you read it"
+
+
 class Invalid(Problem):
     """422: the input breaks a rule; `errors` in the document lists each place."""
 

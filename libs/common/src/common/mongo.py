@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import AsyncMongoClient, IndexModel
+from pymongo import AsyncMongoClient, IndexModel, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
@@ -138,8 +138,35 @@ async def insert_new(collection: AsyncCollection[Document], documents: Sequence[
     try:
         await collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
-        failed = error.details["writeErrors"]
-        if error.details.get("writeConcernErrors") or any(one["code"] != _DUPLICATE_KEY for one in failed):
-            raise
-        return {documents[one["index"]]["_id"] for one in failed}
+        return {documents[one["index"]]["_id"] for one in _only_duplicates(error)}
     return set()
+
+
+async def keep_newer(collection: AsyncCollection[Document], states: Sequence[tuple[str, Document]]) -> None:
+    """Take states, each (`_id`, document with a `version`), into a projection where what is there is older.
+
+    Raises BulkWriteError for any trouble but that.
+    """
+    newest: dict[str, Document] = {}
+    for key, document in states:
+        if key not in newest or newest[key]["version"] < document["version"]:
+            newest[key] = document
+    writes = [
+        UpdateOne({"_id": key, "version": {"$lt": document["version"]}}, {"$set": document}, upsert=True)
+        for key, document in newest.items()
+    ]
+    if not writes:
+        return
+    try:
+        await collection.bulk_write(writes, ordered=False)
+    except BulkWriteError as error:
+        # Where the version is not older the filter finds nothing, the upsert inserts and collides: nothing to do.
+        _only_duplicates(error)
+
+
+def _only_duplicates(error: BulkWriteError) -> list[Any]:
+    """The writes that failed because the `_id` was there already. Raises `error` when there is other trouble too."""
+    failed = error.details["writeErrors"]
+    if error.details.get("writeConcernErrors") or any(one["code"] != _DUPLICATE_KEY for one in failed):
+        raise error
+    return failed

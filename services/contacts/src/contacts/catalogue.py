@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from common.events import Language, Role
+from common.roles import ROLE_NAMES
+
+LANGUAGES: tuple[Language, ...] = ("pl", "en", "cs", "hu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,61 +21,67 @@ def _texts(pl: tuple[str, str], en: tuple[str, str], cs: tuple[str, str], hu: tu
     return {"pl": Text(*pl), "en": Text(*en), "cs": Text(*cs), "hu": Text(*hu)}
 
 
+_DESCRIPTIONS: dict[Role, tuple[str, str, str, str]] = {
+    "call_centre": (
+        "pracownik odpowiedzialny za obsługę klienta i zamówienia",
+        "responsible for customer service and orders",
+        "odpovídá za zákaznický servis a objednávky",
+        "az ügyfélszolgálatért és a rendelésekért felel",
+    ),
+    "finance": (
+        "pracownik odpowiedzialny za fakturowanie i rozliczenia",
+        "responsible for invoicing and settlements",
+        "odpovídá za fakturaci a vyúčtování",
+        "a számlázásért és az elszámolásokért felel",
+    ),
+    "logistics": (
+        "pracownik odpowiedzialny za procesy logistyczne",
+        "responsible for logistics",
+        "odpovídá za logistické procesy",
+        "a logisztikai folyamatokért felel",
+    ),
+    "manager": (
+        "decydent (dyrektor wykonawczy / CEO / dyrektor)",
+        "decides (managing director, CEO, director)",
+        "rozhoduje (výkonný ředitel, CEO, ředitel)",
+        "döntéshozó (ügyvezető, vezérigazgató, igazgató)",
+    ),
+    "marketing": (
+        "pracownik odpowiedzialny za działania marketingowe i zarządzanie kampaniami",
+        "responsible for marketing and campaigns",
+        "odpovídá za marketing a řízení kampaní",
+        "a marketingért és a kampányokért felel",
+    ),
+    "rma": (
+        "pracownik odpowiedzialny za reklamacje i zwroty",
+        "responsible for complaints and returns",
+        "odpovídá za reklamace a vrácení zboží",
+        "a reklamációkért és a visszárukért felel",
+    ),
+    "sales": (
+        "pracownik odpowiedzialny za sprzedaż, portfolio produktów i ceny",
+        "responsible for sales, the product range and prices",
+        "odpovídá za prodej, sortiment a ceny",
+        "az értékesítésért, a termékkínálatért és az árakért felel",
+    ),
+    "tech": (
+        "osoba odpowiedzialna za wdrożenie i wsparcie techniczne",
+        "responsible for implementation and technical support",
+        "odpovídá za implementaci a technickou podporu",
+        "a bevezetésért és a műszaki támogatásért felel",
+    ),
+    "user": (
+        "administrator portalu produktowego i zamówień",
+        "administrator of the product and order portal",
+        "správce portálu produktů a objednávek",
+        "a termék- és rendelésportál adminisztrátora",
+    ),
+}
+"""In pl, en, cs, hu."""
+
 ROLES: dict[Role, dict[Language, Text]] = {
-    "call_centre": _texts(
-        ("Centrum telefoniczne", "pracownik odpowiedzialny za obsługę klienta i zamówienia"),
-        ("Call centre", "responsible for customer service and orders"),
-        ("Call centrum", "odpovídá za zákaznický servis a objednávky"),
-        ("Telefonos ügyfélszolgálat", "az ügyfélszolgálatért és a rendelésekért felel"),
-    ),
-    "finance": _texts(
-        ("Finanse", "pracownik odpowiedzialny za fakturowanie i rozliczenia"),
-        ("Finance", "responsible for invoicing and settlements"),
-        ("Finance", "odpovídá za fakturaci a vyúčtování"),
-        ("Pénzügy", "a számlázásért és az elszámolásokért felel"),
-    ),
-    "logistics": _texts(
-        ("Logistyka", "pracownik odpowiedzialny za procesy logistyczne"),
-        ("Logistics", "responsible for logistics"),
-        ("Logistika", "odpovídá za logistické procesy"),
-        ("Logisztika", "a logisztikai folyamatokért felel"),
-    ),
-    "manager": _texts(
-        ("Menedżer", "decydent (dyrektor wykonawczy / CEO / dyrektor)"),
-        ("Manager", "decides (managing director, CEO, director)"),
-        ("Manažer", "rozhoduje (výkonný ředitel, CEO, ředitel)"),
-        ("Vezető", "döntéshozó (ügyvezető, vezérigazgató, igazgató)"),
-    ),
-    "marketing": _texts(
-        ("Marketing", "pracownik odpowiedzialny za działania marketingowe i zarządzanie kampaniami"),
-        ("Marketing", "responsible for marketing and campaigns"),
-        ("Marketing", "odpovídá za marketing a řízení kampaní"),
-        ("Marketing", "a marketingért és a kampányokért felel"),
-    ),
-    "rma": _texts(
-        ("RMA", "pracownik odpowiedzialny za reklamacje i zwroty"),
-        ("RMA", "responsible for complaints and returns"),
-        ("RMA", "odpovídá za reklamace a vrácení zboží"),
-        ("RMA", "a reklamációkért és a visszárukért felel"),
-    ),
-    "sales": _texts(
-        ("Sprzedaż", "pracownik odpowiedzialny za sprzedaż, portfolio produktów i ceny"),
-        ("Sales", "responsible for sales, the product range and prices"),
-        ("Prodej", "odpovídá za prodej, sortiment a ceny"),
-        ("Értékesítés", "az értékesítésért, a termékkínálatért és az árakért felel"),
-    ),
-    "tech": _texts(
-        ("Tech", "osoba odpowiedzialna za wdrożenie i wsparcie techniczne"),
-        ("Tech", "responsible for implementation and technical support"),
-        ("Tech", "odpovídá za implementaci a technickou podporu"),
-        ("Technika", "a bevezetésért és a műszaki támogatásért felel"),
-    ),
-    "user": _texts(
-        ("Użytkownik", "administrator portalu produktowego i zamówień"),
-        ("User", "administrator of the product and order portal"),
-        ("Uživatel", "správce portálu produktů a objednávek"),
-        ("Felhasználó", "a termék- és rendelésportál adminisztrátora"),
-    ),
+    role: {language: Text(ROLE_NAMES[role][language], words) for language, words in zip(LANGUAGES, texts, strict=True)}
+    for role, texts in _DESCRIPTIONS.items()
 }
 
 

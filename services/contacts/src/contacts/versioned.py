@@ -9,18 +9,12 @@ from opentelemetry import trace
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from common.errors import NotFound, Problem
-from common.mongo import Document, OnePartner, PartnerCollection
+from common.errors import ChangedMeanwhile, NotFound
+from common.mongo import Document, PartnerCollection
 from common.telemetry import traceparent_of
 
 PLATFORM = "platform"
 """Who changed it, when it was nobody's own doing."""
-
-
-class ChangedMeanwhile(Problem):
-    """412: the caller changes a version that is not the current one; the document says who changed it, and when."""
-
-    status, code, title = 412, "changed-meanwhile", "Somebody changed it since you read it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +39,10 @@ class Versioned:
         self._history_kept = history_kept
         self._announce = announce
 
-    async def one(self, partner_id: str, document_id: str) -> Document | None:
-        return await self.collection.of(partner_id).find_one(
-            {"_id": document_id, "deleted": False}, projection={"history": 0}
-        )
-
     async def known(self, partner_id: str, document_id: str) -> Document:
         """Raises NotFound."""
-        document = await self.one(partner_id, document_id)
+        query = {"_id": document_id, "deleted": False}
+        document = await self.collection.of(partner_id).find_one(query, projection={"history": 0})
         if document is None:
             raise NotFound("There is none with this id.")
         return document
@@ -93,29 +83,22 @@ class Versioned:
             differences = _differences(current, fields, self._names)
             if not differences:
                 return current
-            change = self._change(by)
-            written = await self._write(
-                self.collection.of(partner_id), current, fields | change, _entry(change, "changed", differences)
+            written = await self.collection.of(partner_id).find_one_and_update(
+                {"_id": document_id, "deleted": False, "version": current["version"]},
+                self._update(by, "changed", fields, differences),
+                return_document=ReturnDocument.AFTER,
+                projection={"history": 0},
             )
             if written is not None:
                 return written
 
-    async def _write(self, own: OnePartner, current: Document, fields: Document, entry: Document) -> Document | None:
-        return await own.find_one_and_update(
-            {"_id": current["_id"], "deleted": False, "version": current["version"]},
-            {
-                "$set": fields,
-                "$inc": {"version": 1},
-                "$push": {"history": {"$each": [entry], "$slice": -self._history_kept}},
-            },
-            return_document=ReturnDocument.AFTER,
-            projection={"history": 0},
-        )
-
     def by_ourselves(self, action: str, fields: Document) -> Document:
-        """The update by which the platform itself changes documents."""
-        change = self._change(PLATFORM)
-        entry = _entry(change, action, {name: [None, value] for name, value in fields.items()})
+        """The update by which the platform itself sets fields that are empty."""
+        return self._update(PLATFORM, action, fields, {name: [None, value] for name, value in fields.items()})
+
+    def _update(self, by: str, action: str, fields: Document, differences: Document) -> Document:
+        change = self._change(by)
+        entry = _entry(change, action, differences)
         return {
             "$set": fields | change,
             "$inc": {"version": 1},

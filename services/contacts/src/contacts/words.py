@@ -1,28 +1,20 @@
 """What people type, and what it finds: words by their beginning, whatever their case and accents (A1)."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
 from common.mongo import Document
+from common.spelling import plain
 
-_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
-"""Letters whose accent Unicode does not take apart."""
 _PHONE = re.compile(r"[+\d][\d\s().\-/]*")
 _WORDS = re.compile(r"[\s\-]+")
 MOST_WORDS = 6
 
 
-def folded(text: str) -> str:
-    """The text without case and accents: "Łódź" is "lodz"."""
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
-    return "".join(letter for letter in plain if not unicodedata.combining(letter))
-
-
 def tokens(names: Iterable[str], email: str, phone: str | None, national: str | None) -> list[str]:
     """What a person is found by: each word of the names, the e-mail, and the phone with and without its prefix."""
-    found = {word for name in names for word in (folded(name), *_WORDS.split(folded(name))) if word}
-    return sorted(found | {folded(email)} | {number for number in (phone, national) if number})
+    found = {word for name in names for word in (plain(name), *_WORDS.split(plain(name))) if word}
+    return sorted(found | {plain(email)} | {number for number in (phone, national) if number})
 
 
 def query(typed: str) -> list[Document]:
@@ -31,5 +23,5 @@ def query(typed: str) -> list[Document]:
     if _PHONE.fullmatch(typed):
         wanted = [("+" if typed.startswith("+") else "") + re.sub(r"\D", "", typed)]
     else:
-        wanted = [word for word in folded(typed).split() if word][:MOST_WORDS]
+        wanted = [word for word in plain(typed).split() if word][:MOST_WORDS]
     return [{"search": {"$regex": f"^{re.escape(word)}"}} for word in wanted]

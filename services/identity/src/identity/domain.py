@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from common.auth import Permission
-from common.errors import Conflict, NotSignedIn, PermissionMissing, Problem
+from common.errors import Conflict, NotSignedIn, PermissionMissing
 
 PLATFORM = "platform"
 """The partner that staff belong to."""
@@ -36,12 +36,6 @@ class CannotGrant(PermissionMissing):
     """Nobody gives what he does not have (B7)."""
 
     code, title = "cannot-grant", "You cannot give a permission that you do not have"
-
-
-class VersionConflict(Problem):
-    """The document changed while it was being changed."""
-
-    status, code, title = 409, "changed-meanwhile", "Somebody else changed it at the same moment"
 
 
 @dataclass(frozen=True, slots=True)

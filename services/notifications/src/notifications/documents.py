@@ -4,6 +4,7 @@ from typing import Any
 
 from common.events import ContactChanged, PartnerChanged
 from common.mongo import Document
+from common.spelling import plain
 from notifications import spelling
 from notifications.domain import (
     Addressed,
@@ -63,7 +64,7 @@ def person_document(state: ContactChanged) -> Document:
         "roles": state.roles,
         "words": words,
         "word_starts": spelling.starts(words),
-        "sort_name": spelling.plain(name)[: spelling.LONGEST_WORD],
+        "sort_name": plain(name)[: spelling.LONGEST_WORD],
         "version": state.version,
         "deleted": state.deleted,
     }

@@ -1,8 +1,9 @@
 """Names and what is typed of them, written alike, so that "lodz" finds "Łódź" (A6)."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
+
+from common.spelling import plain
 
 LONGEST_WORD = 100
 """What is longer is compared by its beginning."""
@@ -13,20 +14,6 @@ MOST_WORDS = 20
 
 _BETWEEN_WORDS = re.compile(r'[\x00-\x20\s,;<>()"]+')
 _BETWEEN_PARTS = re.compile(r"[\W_]+")
-# Letters that Unicode does not take apart into a plain one and its mark, and signs that keyboards write in two ways.
-_PLAIN = str.maketrans(
-    {
-        "ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th",
-        "’": "'", "‘": "'", "‐": "-", "–": "-",
-    }
-)  # fmt: skip
-
-
-def plain(text: str) -> str:
-    """Without case and diacritics: Łódź is lodz, Strauß is strauss."""
-    # Folding may compose and taking apart may make capitals, so each is done after the other.
-    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return "".join(letter for letter in apart if not unicodedata.combining(letter)).translate(_PLAIN)
 
 
 def words(text: str) -> list[str]:

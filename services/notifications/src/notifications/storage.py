@@ -8,11 +8,10 @@ from typing import Any
 
 from bson import Regex
 from pymongo import UpdateOne
-from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
-from common.events import ContactChanged, PartnerChanged, State
-from common.mongo import Document, Index, Mongo, insert_new
+from common.events import ContactChanged, PartnerChanged
+from common.mongo import Index, Mongo, insert_new, keep_newer
 from notifications import spelling
 from notifications.directory import Directory, those_who_matter
 from notifications.documents import (
@@ -36,7 +35,6 @@ from notifications.domain import (
     Person,
 )
 
-_DUPLICATE_KEY = 11000
 _MOST_COUNTED = 500
 PERSON_FIELDS = ("partner_id", "name", "email", "roles")  # what `person_of` needs; the words are for finding only
 
@@ -199,33 +197,13 @@ class Store:
 
     async def keep_partners(self, states: Sequence[PartnerChanged]) -> None:
         """Take newer states into the projection."""
-        kept = [(one.partner_id, one, partner_document(one)) for one in states]
-        await _keep_newer(self.partners.of_all_partners, kept)
+        kept = [(one.partner_id, partner_document(one)) for one in states]
+        await keep_newer(self.partners.of_all_partners, kept)
 
     async def keep_people(self, states: Sequence[ContactChanged]) -> None:
         """Take newer states into the projection; of the deleted only ids and version stay."""
-        await _keep_newer(self.people.of_all_partners, [(one.person_id, one, person_document(one)) for one in states])
+        await keep_newer(self.people.of_all_partners, [(one.person_id, person_document(one)) for one in states])
 
 
 def settings_id(partner_id: str, kind: str) -> str:
     return f"{partner_id}/{kind}"
-
-
-async def _keep_newer(collection: AsyncCollection[Document], states: Sequence[tuple[str, State, Document]]) -> None:
-    newest: dict[str, tuple[State, Document]] = {}
-    for key, state, document in states:
-        if key not in newest or newest[key][0].version < state.version:
-            newest[key] = (state, document)
-    writes = [
-        UpdateOne({"_id": key, "version": {"$lt": state.version}}, {"$set": document}, upsert=True)
-        for key, (state, document) in newest.items()
-    ]
-    if not writes:
-        return
-    try:
-        await collection.bulk_write(writes, ordered=False)
-    except BulkWriteError as error:
-        # Where the version is not older the filter finds nothing, the upsert inserts and collides: nothing to do.
-        collisions = all(one["code"] == _DUPLICATE_KEY for one in error.details["writeErrors"])
-        if error.details.get("writeConcernErrors") or not collisions:
-            raise

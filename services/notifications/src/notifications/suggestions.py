@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from common.events import Language, Role
+from common.roles import ROLE_NAMES
+from common.spelling import plain
 from notifications import spelling
 from notifications.domain import ByEmail, ByRole, Entry, Person
 from notifications.handlers import Notifications
-from notifications.roles import NAMES
 
 # In every language: whoever reads the portal in one may think of a role in another.
-_ROLE_WORDS = {role: spelling.words_and_parts(" ".join([role, *names.values()])) for role, names in NAMES.items()}
+_ROLE_WORDS = {role: spelling.words_and_parts(" ".join([role, *names.values()])) for role, names in ROLE_NAMES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ async def suggest(
     words = spelling.words(typed)
     if not words:
         return []
-    roles = [_of_role(role, language) for role in NAMES if spelling.each_starts_one(words, _ROLE_WORDS[role])]
-    found = sorted(roles, key=lambda one: spelling.plain(one.label))[:limit]
+    roles = [_of_role(role, language) for role in ROLE_NAMES if spelling.each_starts_one(words, _ROLE_WORDS[role])]
+    found = sorted(roles, key=lambda one: plain(one.label))[:limit]
     if len(found) < limit:
         people = await notifications.store.people_with_words_starting(partner_id, words, limit - len(found))
         found += map(_of_person, people)
@@ -37,7 +38,7 @@ async def suggest(
 
 
 def _of_role(role: Role, language: Language) -> Suggestion:
-    return Suggestion(ByRole(role), NAMES[role][language])
+    return Suggestion(ByRole(role), ROLE_NAMES[role][language])
 
 
 def _of_person(person: Person) -> Suggestion:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from common import events
 from common.errors import Conflict, Invalid, NotFound
 
 
@@ -40,7 +41,7 @@ class Outcome(StrEnum):
 
     SENT = "sent"
     TRY_AGAIN = "try_again"
-    RECIPIENT_REFUSED = "recipient_refused"
+    RECIPIENT_REFUSED = events.RECIPIENT_REFUSED
     MESSAGE_REFUSED = "message_refused"
     ACCOUNT_REFUSED = "account_refused"
     UNKNOWN = "unknown"

@@ -36,7 +36,7 @@ class ContactChanged(State):
     phone: str | None = Field(default=None, description="E.164")
     roles: list[Role] = Field(default_factory=lambda: [])
     undeliverable: str | None = Field(
-        default=None, description="A mail server refused the e-mail address for good: its words. Nothing is sent to it."
+        default=None, description="A mail server refused the e-mail address for good, in these words."
     )
 
     def key(self) -> str:

@@ -110,7 +110,7 @@ def encode_trusted(
 ) -> Outgoing:  # fmt: skip
     """The same of plain `fields` that are known to keep the contract of `model`: nothing is checked or filled in.
 
-    For what kept a contract when it came in and only passes through; it costs a third of `encode`.
+    For what kept a contract when it came in and only passes through; it costs less than half of making the model too.
     """
     return _outgoing(model, key, to_json(fields), event_id, source, time, trace)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 
 from common.auth import Caller, Permission, SignedIn, requires
-from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
+from common.errors import ChangedMeanwhile, Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.events import Language
 from common.http import (
     Cursor,
@@ -29,7 +29,6 @@ from contacts.coverage.schemas import CoverageView, Removed
 from contacts.coverage.storage import Setup
 from contacts.history import ChangeView
 from contacts.patch import MEDIA_TYPE, merged
-from contacts.versioned import ChangedMeanwhile
 
 AddressesDep = Annotated[Addresses, provided(Addresses)]
 SetupDep = Annotated[Setup, provided(Setup)]

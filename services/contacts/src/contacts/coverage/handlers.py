@@ -7,4 +7,4 @@ from contacts.coverage.storage import Setup
 async def look(setup: Setup, partner_id: str) -> Coverage:
     """What the partner's setup still lacks (A4); of a new partner, everything."""
     held, used = await setup.held_and_used(partner_id)
-    return coverage(held, used)  # pyright: ignore[reportArgumentType]  only roles were kept
+    return coverage(held, used)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from common.events import Role
 from common.mongo import Mongo
 from contacts.catalogue import AddressType
 
@@ -15,7 +16,7 @@ class Setup:
         self._persons = mongo.collection("persons")
         self._addresses = mongo.collection("addresses")
 
-    async def held_and_used(self, partner_id: str) -> tuple[set[str], set[AddressType]]:
+    async def held_and_used(self, partner_id: str) -> tuple[set[Role], set[AddressType]]:
         """(roles that somebody holds, types that some address has)."""
         held, used = await asyncio.gather(
             self._persons.of(partner_id).distinct("roles", LIVING),

@@ -2,13 +2,8 @@
 
 from collections.abc import Sequence
 
-from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
-
 from common.events import PartnerChanged
-from common.mongo import Mongo
-
-_DUPLICATE_KEY = 11000
+from common.mongo import Mongo, keep_newer
 
 
 class Partners:
@@ -24,18 +19,8 @@ class Partners:
 
     async def keep(self, partners: Sequence[PartnerChanged]) -> None:
         """Take newer states of partners into the projection."""
-        writes = [
-            UpdateOne(
-                {"_id": one.partner_id, "version": {"$lt": one.version}},
-                {"$set": {"partner_id": one.partner_id, "country": one.country or None, "version": one.version}},
-                upsert=True,
-            )
+        kept = [
+            (one.partner_id, {"partner_id": one.partner_id, "country": one.country or None, "version": one.version})
             for one in partners
         ]
-        try:
-            await self._partners.of_all_partners.bulk_write(writes, ordered=False)
-        except BulkWriteError as error:
-            # An upsert whose version is not older finds nothing, tries to insert, and collides: nothing to do.
-            collisions = all(one["code"] == _DUPLICATE_KEY for one in error.details["writeErrors"])
-            if error.details.get("writeConcernErrors") or not collisions:
-                raise
+        await keep_newer(self._partners.of_all_partners, kept)

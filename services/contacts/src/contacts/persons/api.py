@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import StreamingResponse
 
 from common.auth import Caller, Permission, SignedIn, requires
-from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing, Problem
+from common.errors import ChangedMeanwhile, Invalid, NotFound, NotSignedIn, PermissionMissing, Problem
 from common.events import Language, Role
 from common.http import (
     Cursor,
@@ -33,7 +33,6 @@ from contacts.persons.handlers import PersonDesk
 from contacts.persons.schemas import ImportResult, PersonFields, PersonPatch, PersonView, RejectedRow, RoleView
 from contacts.persons.sheets import BadSheet
 from contacts.settings import Settings
-from contacts.versioned import ChangedMeanwhile
 
 DeskDep = Annotated[PersonDesk, provided(PersonDesk)]
 SetupDep = Annotated[Setup, provided(Setup)]
@@ -140,7 +139,7 @@ async def remove_person(
 
 @router.post("/persons/{person_id}/confirm-email", responses=ALWAYS | errors(NotFound))
 async def confirm_email(person_id: str, caller: Writer, desk: DeskDep, response: Response) -> PersonView:
-    """The address is good, though a mail server refused it: send to it again (A8)."""
+    """The address is good, though a mail server refused it (A8)."""
     person = await handlers.confirm_email(desk, caller, person_id)
     response.headers["ETag"] = etag(person.version)
     return PersonView.of(person)

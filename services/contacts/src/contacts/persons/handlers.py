@@ -62,7 +62,7 @@ async def change_person(
 
 
 async def confirm_email(desk: PersonDesk, caller: Caller, person_id: str) -> Person:
-    """Send to the person's address again, though it was refused (A8). Raises NotFound."""
+    """The person's address is good, though it was refused (A8). Raises NotFound."""
     person = await desk.persons.confirm_email(caller.partner_id, person_id, caller.user_id)
     desk.relay.wake()
     return person

@@ -55,7 +55,7 @@ class PersonPatch(BaseModel):
 
 
 class UndeliverableView(BaseModel):
-    """A mail server refused the address; nothing is sent to it until it is edited or confirmed (A8)."""
+    """A mail server refused the address, and since then it was neither edited nor confirmed (A8)."""
 
     words: str = Field(description="The mail server's own.")
     at: datetime

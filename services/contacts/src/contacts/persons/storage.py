@@ -10,6 +10,7 @@ from pymongo import UpdateMany
 from common.events import Role
 from common.mongo import Document, Index, Mongo
 from common.relay import announce_index
+from common.spelling import plain
 from contacts import words
 from contacts.persons.domain import Person, Undeliverable
 from contacts.versioned import Change, Versioned
@@ -52,7 +53,7 @@ class Persons:
 
     async def with_emails(self, partner_id: str, emails: Sequence[str]) -> list[Person]:
         """Persons who have one of these addresses."""
-        query = {"deleted": False, "search": {"$in": [words.folded(email) for email in emails]}}
+        query = {"deleted": False, "search": {"$in": [plain(email) for email in emails]}}
         found = self.collection.of(partner_id).find(query, projection={"history": 0})
         return [_person(document) async for document in found]
 
@@ -114,7 +115,7 @@ class Persons:
                 {
                     "partner_id": one.partner_id,
                     "deleted": False,
-                    "search": words.folded(one.address),
+                    "search": plain(one.address),
                     "folded_email": one.address.casefold(),
                     "email_since": {"$lt": one.at},
                     "undeliverable": None,

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from common.auth import Caller, Permission, requires
-from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
+from common.errors import ChangedMeanwhile, Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import (
     Cursor,
     IfMatch,
@@ -20,7 +20,7 @@ from common.http import (
     version_of,
 )
 from crm.records import handlers
-from crm.records.domain import ChangedMeanwhile, Kind
+from crm.records.domain import Kind
 from crm.records.schemas import RecordFields, RecordView
 from crm.records.storage import RecordStore
 

@@ -3,20 +3,12 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from common.errors import Problem
-
 
 class Kind(StrEnum):
     """The two kinds of record (C1)."""
 
     PERSON = "person"
     ORGANIZATION = "organization"
-
-
-class ChangedMeanwhile(Problem):
-    """412: the caller changes a version that is not the current one."""
-
-    status, code, title = 412, "changed-meanwhile", "Somebody changed it since you read it"
 
 
 @dataclass(frozen=True, slots=True)

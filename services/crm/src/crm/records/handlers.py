@@ -1,7 +1,7 @@
 """The use cases of contact records, one function each."""
 
-from common.errors import NotFound
-from crm.records.domain import ChangedMeanwhile, ContactRecord
+from common.errors import ChangedMeanwhile, NotFound
+from crm.records.domain import ContactRecord
 from crm.records.storage import RecordStore
 
 

@@ -1,4 +1,4 @@
-"""How the nine roles are called (A2, A6). contacts shows the same names, with descriptions: a test compares the two."""
+"""How the nine roles are called (A2, A6)."""
 
 from common.events import Language, Role
 
@@ -7,7 +7,7 @@ def _names(pl: str, en: str, cs: str, hu: str) -> dict[Language, str]:
     return {"pl": pl, "en": en, "cs": cs, "hu": hu}
 
 
-NAMES: dict[Role, dict[Language, str]] = {
+ROLE_NAMES: dict[Role, dict[Language, str]] = {
     "call_centre": _names("Centrum telefoniczne", "Call centre", "Call centrum", "Telefonos ügyfélszolgálat"),
     "finance": _names("Finanse", "Finance", "Finance", "Pénzügy"),
     "logistics": _names("Logistyka", "Logistics", "Logistika", "Logisztika"),
