@@ -24,6 +24,8 @@ REQUESTS_MAY_REACH = {
     "contacts": {},
     "notifications": {
         "directory_of_all_partners": "asked for the caller's own partner; events ask for many at once",
+        "_closed_addresses": "part of the same directory",
+        "_quiet_hours_of": "part of the same directory",
     },
     "outbox": {
         "release": "its filter has the partner",

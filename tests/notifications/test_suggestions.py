@@ -60,16 +60,21 @@ async def test_what_is_suggested_can_be_put_among_the_recipients_as_it_is(platfo
     await knows_people(service, partner, ("Tea", "Zet", "tea@x.example.com"), ("Ann", "Tesař", "ann@x.example.com"))
     found = await suggested(service, partner, "te", language="pl")
     assert found == [
-        {"entry": {"role": "call_centre", "email": None}, "label": "Centrum telefoniczne", "name": None, "roles": []},
-        {"entry": {"role": "tech", "email": None}, "label": "Tech", "name": None, "roles": []},
         {
-            "entry": {"role": None, "email": "ann@x.example.com"},
+            "entry": {"role": "call_centre", "email": None, "channels": ["email"]},
+            "label": "Centrum telefoniczne",
+            "name": None,
+            "roles": [],
+        },
+        {"entry": {"role": "tech", "email": None, "channels": ["email"]}, "label": "Tech", "name": None, "roles": []},
+        {
+            "entry": {"role": None, "email": "ann@x.example.com", "channels": ["email"]},
             "label": "Ann Tesař <ann@x.example.com>",
             "name": "Ann Tesař",
             "roles": ["sales", "tech"],
         },
         {
-            "entry": {"role": None, "email": "tea@x.example.com"},
+            "entry": {"role": None, "email": "tea@x.example.com", "channels": ["email"]},
             "label": "Tea Zet <tea@x.example.com>",
             "name": "Tea Zet",
             "roles": ["sales", "tech"],

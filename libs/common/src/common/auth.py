@@ -29,6 +29,8 @@ class Permission(StrEnum):
 
     PARTNERS_WRITE = "partners:write"
     """Staff: create partners and their owners."""
+    KINDS_WRITE = "kinds:write"
+    """Staff: write the kinds of notification."""
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
     """Create users of the own partner and say what they may do."""

@@ -9,7 +9,7 @@ from common.errors import Conflict, NotSignedIn, PermissionMissing
 
 PLATFORM = "platform"
 """The partner that staff belong to."""
-STAFF_ONLY = frozenset({Permission.PARTNERS_WRITE})
+STAFF_ONLY = frozenset({Permission.PARTNERS_WRITE, Permission.KINDS_WRITE})
 OWNER_PERMISSIONS = frozenset(Permission) - STAFF_ONLY
 PASSWORD_MIN, PASSWORD_MAX = 12, 256
 

@@ -1,69 +1,133 @@
 """What notifications reads from Kafka: translate, call one handler."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from common.events import (
-    CampaignLaunched,
-    ContactChanged,
-    Event,
-    InvoiceIssued,
-    MessageFailed,
-    OrderCreated,
-    PartnerChanged,
-    Received,
-)
-from common.ids import computed_id
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from common.events import ContactChanged, Event, MessageFailed, PartnerChanged, Received, open_event
+from common.jobs import Job, Stop
 from common.kafka.connection import Kafka
 from common.kafka.subscribe import Subscription, subscribe
+from common.kafka.topics import ensure_topics
+from common.logs import error_code, logger
 from notifications import handlers
+from notifications.campaigns.handlers import Campaigns, launch
 from notifications.domain import Occurrence
-from notifications.handlers import SERVICE, Notifications
+from notifications.handlers import SERVICE, Notifications, occurrence_id
+from notifications.kinds.domain import Kind
+from notifications.kinds.handlers import CONTRACTS, FRESH_SECONDS
+
+log = logger(__name__)
 
 E = TypeVar("E", bound=Event)
+URGENT = 1
+"""Kinds of this priority have two readers: while one waits for the database, the other decides."""
 
 
-def subscriptions(notifications: Notifications, kafka: Kafka) -> list[Subscription[Any]]:
+def subscriptions(notifications: Notifications, campaigns: Campaigns, kafka: Kafka) -> list[Any]:
     """One reader per topic, so that a campaign never stands before an order."""
 
     def read(model: type[E], handle: Callable[[Sequence[Received[E]]], Awaitable[None]]) -> Subscription[E]:
         return subscribe(model, handle, service=SERVICE, kafka=kafka)
 
     return [
-        # Two readers share the partitions of orders: while one waits for the database, the other decides.
-        read(OrderCreated, partial(_notify, notifications)),
-        read(OrderCreated, partial(_notify, notifications)),
-        read(InvoiceIssued, partial(_notify, notifications)),
-        read(CampaignLaunched, partial(_notify_campaign, notifications)),
+        KindReaders(campaigns, kafka),
         read(MessageFailed, partial(handlers.escalate_all, notifications)),
         read(ContactChanged, partial(handlers.keep_people, notifications)),
         read(PartnerChanged, partial(handlers.keep_partners, notifications)),
     ]
 
 
-async def _notify(notifications: Notifications, events: Sequence[Received[OrderCreated | InvoiceIssued]]) -> None:
-    found = [occurrence(event, event.data.partner_id, event.data.model_dump(mode="json")) for event in events]
-    await handlers.notify_all(notifications, found)
+class KindReaders:
+    """Reads the topics of all kinds; a topic that a new kind names is read within seconds (A6)."""
+
+    topic = "of kinds"
+
+    def __init__(self, campaigns: Campaigns, kafka: Kafka) -> None:
+        self._campaigns = campaigns
+        self._kafka = kafka
+        self._trouble: str | None = "the kinds are not known yet"
+        self._running: dict[str, _Running] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why not everything is read; None when it is."""
+        found = (reader.trouble for one in self._running.values() for reader in one.readers)
+        return self._trouble or next((trouble for trouble in found if trouble), None)
+
+    async def run(self, stop: Stop) -> None:
+        """Read until `stop`."""
+        try:
+            while not stop.is_set():
+                try:
+                    await self._follow()
+                    self._trouble = None
+                except (PyMongoError, KafkaError) as error:
+                    self._trouble = "the kinds or their topics cannot be read"
+                    log.warning("kinds_wait", error=error_code(error))
+                await stop.wait_for(FRESH_SECONDS)
+        finally:
+            await asyncio.gather(*(one.end() for one in self._running.values()))
+            self._running.clear()
+
+    async def _follow(self) -> None:
+        """Begin with topics that a kind names now, and end with those that none names any more."""
+        wanted = (await self._campaigns.notifications.kinds.current()).topics()
+        new = [topic for topic in wanted if topic not in self._running]
+        await ensure_topics(self._kafka.settings, [topic for topic in new if topic not in CONTRACTS], SERVICE)
+        for topic in new:
+            model: type[Event] = CONTRACTS.get(topic) or open_event(topic)
+            handle = partial(_notify, self._campaigns, topic)
+            readers = [
+                subscribe(model, handle, service=SERVICE, kafka=self._kafka)
+                for _ in range(2 if wanted[topic] <= URGENT else 1)
+            ]
+            self._running[topic] = _Running(readers)
+        for topic in self._running.keys() - wanted.keys():
+            await self._running.pop(topic).end()
 
 
-async def _notify_campaign(notifications: Notifications, events: Sequence[Received[CampaignLaunched]]) -> None:
-    """One campaign concerns many partners; each event is done whole before the next."""
+class _Running:
+    """The readers of one topic at work."""
+
+    def __init__(self, readers: Sequence[Subscription[Any]]) -> None:
+        self.readers = readers
+        self._stop = Stop()
+        self._tasks = [asyncio.create_task(Job(one.topic, one.run).supervise(self._stop)) for one in readers]
+
+    async def end(self) -> None:
+        """Finish what is in hand."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks)
+
+
+async def _notify(campaigns: Campaigns, topic: str, events: Sequence[Received[Any]]) -> None:
+    """Tell of events as every kind that is about them says; what no kind is about is passed over."""
+    catalogue = await campaigns.notifications.kinds.current()
+    found: list[Occurrence] = []
     for event in events:
-        data = event.data.model_dump(mode="json", exclude={"partner_ids"})
-        partners = dict.fromkeys(event.data.partner_ids)
-        await handlers.notify_all(notifications, [occurrence(event, partner, data) for partner in partners])
+        data = event.data.model_dump(mode="json")
+        for kind in catalogue.of_event(topic, event.type):
+            if kind.audience.is_wide:
+                await launch(campaigns, kind, event, data)
+            else:
+                found.append(occurrence(event, kind, kind.partner_in(data), data))
+    if found:
+        await handlers.notify_all(campaigns.notifications, found)
 
 
-def occurrence(event: Received[Any], partner_id: str, data: dict[str, Any]) -> Occurrence:
+def occurrence(event: Received[Any], kind: Kind, partner_id: str, data: dict[str, Any]) -> Occurrence:
     """The event as it concerns one partner."""
-    kind = event.data.TOPIC
     return Occurrence(
-        id=computed_id(event.source, event.id, kind, partner_id),
+        id=occurrence_id(event.source, event.id, kind.id, partner_id),
         source=event.source,
         event_id=event.id,
         time=event.time,
-        kind=kind,
+        kind=kind.id,
         partner_id=partner_id,
         data=data,
         trace=event.trace,

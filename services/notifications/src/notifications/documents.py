@@ -1,22 +1,31 @@
 """How things of the domain look as documents, and back."""
 
+import json
+from datetime import time
 from typing import Any
+
+from pydantic_core import to_json
 
 from common.events import ContactChanged, PartnerChanged
 from common.mongo import Document
 from common.spelling import plain
 from notifications import spelling
+from notifications.directory import Preference
 from notifications.domain import (
+    BY_EMAIL,
     Addressed,
     ByEmail,
     ByRole,
     Decision,
     Entry,
     Escalated,
+    LeftOut,
     Occurrence,
     Partner,
     Person,
 )
+from notifications.kinds.domain import Words
+from notifications.quiet_hours import QuietHours
 
 
 def partner_of(document: Document) -> Partner:
@@ -24,15 +33,43 @@ def partner_of(document: Document) -> Partner:
 
 
 def person_of(document: Document) -> Person:
-    return Person(document["_id"], document["name"], document["email"], frozenset(document["roles"]))
+    return Person(
+        id=document["_id"],
+        name=document["name"],
+        email=document["email"],
+        roles=frozenset(document["roles"]),
+        phone=document.get("phone"),
+        undeliverable=document.get("undeliverable"),
+    )
+
+
+def preference_of(document: Document) -> Preference:
+    entries = document.get("entries")
+    return Preference(
+        entries=tuple(map(_entry, entries)) if entries else None,
+        muted_until=document.get("muted_until"),
+        words={language: Words(**words) for language, words in document.get("words", {}).items()},
+        digest_minutes=document.get("digest_minutes"),
+    )
 
 
 def entry_document(entry: Entry) -> Document:
-    return {"role": entry.role} if isinstance(entry, ByRole) else {"email": entry.email}
+    who = {"role": entry.role} if isinstance(entry, ByRole) else {"email": entry.email}
+    return who | {"channels": list(entry.channels)}
 
 
-def entries_of(document: Document) -> tuple[Entry, ...]:
-    return tuple(ByRole(one["role"]) if "role" in one else ByEmail(one["email"]) for one in document["entries"])
+def _entry(document: Document) -> Entry:
+    channels = tuple(document.get("channels", BY_EMAIL))
+    return ByRole(document["role"], channels) if "role" in document else ByEmail(document["email"], channels)
+
+
+def quiet_hours_document(hours: QuietHours) -> Document:
+    return {"start": hours.start.isoformat(), "until": hours.until.isoformat(), "time_zone": hours.time_zone}
+
+
+def quiet_hours_of(document: Document) -> QuietHours:
+    start, until = time.fromisoformat(document["start"]), time.fromisoformat(document["until"])
+    return QuietHours(start, until, document["time_zone"])
 
 
 def partner_document(state: PartnerChanged) -> Document:
@@ -43,6 +80,7 @@ def partner_document(state: PartnerChanged) -> Document:
         "name": state.name,
         "language": state.language,
         "owner_email": state.owner_email,
+        "categories": state.categories,
         "version": state.version,
         "deleted": state.deleted,
     }
@@ -61,6 +99,8 @@ def person_document(state: ContactChanged) -> Document:
         "name": name,
         "email": state.email,
         "folded_email": state.email.casefold(),
+        "phone": state.phone,
+        "undeliverable": state.undeliverable,
         "roles": state.roles,
         "words": words,
         "word_starts": spelling.starts(words),
@@ -71,6 +111,7 @@ def person_document(state: ContactChanged) -> Document:
 
 
 def occurrence_document(occurrence: Occurrence) -> Document:
+    """Its data are kept as JSON: publishers may use names and numbers that the database does not take."""
     return {
         "_id": occurrence.id,
         "partner_id": occurrence.partner_id,
@@ -78,7 +119,7 @@ def occurrence_document(occurrence: Occurrence) -> Document:
         "event_id": occurrence.event_id,
         "event_time": occurrence.time,
         "kind": occurrence.kind,
-        "data": dict(occurrence.data),
+        "data": to_json(occurrence.data).decode(),
         "trace": occurrence.trace,
     }
 
@@ -91,7 +132,7 @@ def occurrence_of(document: Document) -> Occurrence:
         time=document["event_time"],
         kind=document["kind"],
         partner_id=document["partner_id"],
-        data=document["data"],
+        data=json.loads(document["data"]),
         trace=document["trace"],
     )
 
@@ -99,6 +140,10 @@ def occurrence_of(document: Document) -> Occurrence:
 def decision_document(decision: Decision) -> Document:
     return occurrence_document(decision.about) | {
         "to": [addressed_document(one) for one in decision.to],
+        "left_out": [
+            {"address": one.address, "name": one.name, "person_id": one.person_id, "why": one.why}
+            for one in decision.left_out
+        ],
         "consumed_at": decision.consumed_at,
         "muted_until": decision.muted_until,
         "escalations": [],
@@ -110,28 +155,37 @@ def decision_of(document: Document) -> Decision:
         about=occurrence_of(document),
         to=tuple(map(_addressed, document["to"])),
         consumed_at=document["consumed_at"],
-        muted_until=document.get("muted_until"),  # decisions from before there were mutes have none
+        muted_until=document["muted_until"],
         escalations=tuple(
             Escalated(one["of"], one["level"], tuple(map(_addressed, one["to"]))) for one in document["escalations"]
         ),
+        left_out=tuple(LeftOut(**one) for one in document["left_out"]),
     )
+
+
+def escalation_document(one: Escalated) -> Document:
+    return {"of": one.of_message_id, "level": one.level, "to": [addressed_document(to) for to in one.to]}
 
 
 def addressed_document(one: Addressed) -> Document:
     return {
         "message_id": one.message_id,
+        "channel": one.channel,
         "address": one.address,
         "name": one.name,
         "person_id": one.person_id,
         "reasons": list(one.reasons),
+        "not_before": one.not_before,
     }
 
 
 def _addressed(document: dict[str, Any]) -> Addressed:
     return Addressed(
         message_id=document["message_id"],
+        channel=document["channel"],
         address=document["address"],
         name=document["name"],
         person_id=document["person_id"],
         reasons=tuple(document["reasons"]),
+        not_before=document["not_before"],
     )

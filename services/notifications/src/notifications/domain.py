@@ -1,20 +1,18 @@
-"""Who receives what, and why (A6–A9). Pure rules: no I/O, no framework.
-
-Read `resolve` first, then `next_in_chain`.
-"""
+"""What notifications speaks of: partners and their people, who is wanted, what was decided (A6–A9). No I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from common.errors import Invalid, NotFound
-from common.events import Role
+from common.events import Channel, Role
 from common.ids import computed_id
 
 MANAGER: Role = "manager"
 MOST_ENTRIES = 10
+BY_EMAIL: tuple[Channel, ...] = ("email",)
 
 
 class UnknownKind(NotFound):
@@ -35,20 +33,21 @@ class Nobody(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ByRole:
-    """Everybody who holds the role at that moment."""
+    """Everybody who holds the role at that moment, on these channels."""
 
     role: Role
+    channels: tuple[Channel, ...] = BY_EMAIL
 
 
 @dataclass(frozen=True, slots=True)
 class ByEmail:
-    """This address, whoever it belongs to."""
+    """This address, whoever it belongs to; other channels than e-mail where it belongs to a known person."""
 
     email: str
+    channels: tuple[Channel, ...] = BY_EMAIL
 
 
 Entry = ByRole | ByEmail
-DEFAULT_ENTRIES: tuple[Entry, ...] = (ByRole(MANAGER),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,9 @@ class Person:
     name: str
     email: str
     roles: frozenset[Role]
+    phone: str | None = None
+    undeliverable: str | None = None
+    """The words with which a mail server refused the e-mail address for good; None: mail arrives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,149 +80,84 @@ class Why(StrEnum):
     LISTED = "listed"
     MANAGER_STANDS_IN = "manager_stands_in"
     OWNER_STANDS_IN = "owner_stands_in"
+    NO_PHONE = "no_phone"
     ESCALATED_TO_MANAGER = "escalated_to_manager"
     ESCALATED_TO_OWNER = "escalated_to_owner"
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why somebody is a recipient; `roles` are those that it is about."""
+    """Why somebody is a recipient; `roles` are those that it is about. `unreachable`: there was somebody who is meant,
+    but no message reaches him."""
 
     why: Why
     roles: tuple[Role, ...] = ()
+    unreachable: bool = False
 
     def words(self) -> str:
-        roles = ", ".join(self.roles)
         match self.why:
             case Why.HOLDS_ROLE:
-                return f"holds the role {roles}"
+                return f"holds the role {', '.join(self.roles)}"
             case Why.LISTED:
                 return "listed by e-mail"
             case Why.MANAGER_STANDS_IN:
-                return f"nobody holds {roles}: the manager stands in"
+                return f"{self._lack()}: the manager stands in"
             case Why.OWNER_STANDS_IN if self.roles == (MANAGER,):
-                return "there is no manager: the owner stands in"
+                lack = "no manager can be reached" if self.unreachable else "there is no manager"
+                return f"{lack}: the owner stands in"
             case Why.OWNER_STANDS_IN:
-                return f"nobody holds {roles}, nor is there a manager: the owner stands in"
+                return f"{self._lack()}, nor is there a manager who can be: the owner stands in"
+            case Why.NO_PHONE:
+                return "has no phone: by e-mail instead of SMS"
             case Why.ESCALATED_TO_MANAGER:
                 return "the message could not be delivered: escalated to the manager"
             case Why.ESCALATED_TO_OWNER:
                 return "the message could not be delivered: escalated to the owner"
 
+    def _lack(self) -> str:
+        if not self.roles:
+            return "no listed address can be reached"
+        roles = ", ".join(self.roles)
+        return f"nobody who holds {roles} can be reached" if self.unreachable else f"nobody holds {roles}"
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One who gets the message, once, with every reason for it."""
+    """One who gets the message on one channel, once, with every reason for it."""
 
     address: str
     name: str
     person_id: str | None
     reasons: tuple[Reason, ...]
+    channel: Channel = "email"
 
 
-def resolve(entries: Sequence[Entry], people: Iterable[Person], partner: Partner) -> list[Recipient]:
-    """Who gets a message of a kind whose settings are `entries`, and why: never nobody, never one person twice.
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """One who is meant but not told, and `why` in words (A8, A9)."""
 
-    Roles mean whoever of `people` holds them now (A7). Where nobody holds the listed roles and no address is listed,
-    the managers stand in, then the owner (A8). Raises Nobody when there is not even an owner's address.
-    """
-    people = list(people)
-    found = _Recipients()
-    for entry in entries:
-        match entry:
-            case ByRole(role):
-                for person in people:
-                    if role in person.roles:
-                        found.add(person, Reason(Why.HOLDS_ROLE, (role,)))
-            case ByEmail(email):
-                found.add_address(email, people, Reason(Why.LISTED))
-    if found:
-        return found.all()
-    roles: tuple[Role, ...] = tuple(entry.role for entry in entries if isinstance(entry, ByRole))
-    return _stand_ins(people, partner, Reason(Why.MANAGER_STANDS_IN, roles), Reason(Why.OWNER_STANDS_IN, roles))
+    address: str
+    name: str
+    person_id: str | None
+    why: str
 
 
-def next_in_chain(
-    level: int, failed_address: str, people: Iterable[Person], partner: Partner
-) -> tuple[int, list[Recipient]]:
-    """Who is told that a message could not be delivered, and on which level of the chain they stand (A8).
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Who is told, and who is left out. Nobody is told only where everybody who is meant unsubscribed."""
 
-    `level` is that of the failed message: 0 for an ordinary one, 1 when it was for the manager in another's place, 2
-    when for the owner. The level grows with each step and ends at 2, so there is no loop. Whoever just failed is left
-    out. An empty list: nobody is left.
-    """
-    failed = failed_address.casefold()
-    if level < 1:
-        found = _Recipients()
-        for person in people:
-            if MANAGER in person.roles and person.email.casefold() != failed:
-                found.add(person, Reason(Why.ESCALATED_TO_MANAGER))
-        if found:
-            return 1, found.all()
-    owner = partner.owner_email
-    if level < 2 and owner and owner.casefold() != failed:
-        return 2, [Recipient(owner, "", None, (Reason(Why.ESCALATED_TO_OWNER),))]
-    return 2, []
+    recipients: tuple[Recipient, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
-def fold(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """The entries without repetitions, addresses compared without case. Raises TooManyEntries."""
-    folded: dict[str, Entry] = {}
-    for entry in entries:
-        key = f"role:{entry.role}" if isinstance(entry, ByRole) else entry.email.casefold()
-        folded.setdefault(key, entry)
-    if len(folded) > MOST_ENTRIES:
-        raise TooManyEntries(f"There are {len(folded)}; leave out {len(folded) - MOST_ENTRIES}.")
-    return tuple(folded.values())
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Addresses (casefolded) of a partner that a kind is not sent to."""
 
-
-def at(data: Mapping[str, Any], pointer: str) -> Any:
-    """What a JSON Pointer (RFC 6901, members only) names in `data`; None when it is not there."""
-    value: Any = data
-    for part in pointer.split("/")[1:]:
-        value = value.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(value, Mapping) else None
-    return value
-
-
-def _stand_ins(people: Iterable[Person], partner: Partner, manager: Reason, owner: Reason) -> list[Recipient]:
-    found = _Recipients()
-    for person in people:
-        if MANAGER in person.roles:
-            found.add(person, manager)
-    if not found:
-        if not partner.owner_email:
-            raise Nobody
-        found.add_address(partner.owner_email, people, owner)
-    return found.all()
-
-
-class _Recipients:
-    """Recipients by address without case, each with all its reasons."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, tuple[str, Person | None, list[Reason]]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._found)
-
-    def add(self, person: Person, reason: Reason) -> None:
-        self._add(person.email, person, reason)
-
-    def add_address(self, address: str, people: Iterable[Person], reason: Reason) -> None:
-        folded = address.casefold()
-        owner = next((person for person in people if person.email.casefold() == folded), None)
-        self._add(address, owner, reason)
-
-    def _add(self, address: str, person: Person | None, reason: Reason) -> None:
-        reasons = self._found.setdefault(address.casefold(), (address, person, []))[2]
-        if reason not in reasons:
-            reasons.append(reason)
-
-    def all(self) -> list[Recipient]:
-        return [
-            Recipient(address, person.name if person else "", person.id if person else None, tuple(reasons))
-            for address, person, reasons in self._found.values()
-        ]
+    refused: Mapping[str, str] = field(default_factory=lambda: {})
+    """Refused for good by a mail server, with its words."""
+    unsubscribed: frozenset[str] = frozenset()
+    """Whose readers unsubscribed from the kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +184,9 @@ class Addressed:
     name: str
     person_id: str | None
     reasons: tuple[str, ...]
+    channel: Channel = "email"
+    not_before: datetime | None = None
+    """It leaves then at the earliest: an SMS waits for the end of the partner's quiet hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,17 +208,53 @@ class Decision:
     escalations: tuple[Escalated, ...] = ()
     muted_until: datetime | None = None
     """The kind was muted until then when the event was consumed, so nobody was told."""
+    left_out: tuple[LeftOut, ...] = ()
 
 
-def address_messages(cause_id: str, recipients: Iterable[Recipient], channel: str = "email") -> tuple[Addressed, ...]:
-    """Give every recipient a message id, computed from what caused it so that asking twice is asking once."""
+def fold(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries without repetitions, addresses compared without case; of repetitions the channels are joined.
+
+    Raises TooManyEntries.
+    """
+    folded: dict[str, Entry] = {}
+    for entry in entries:
+        key = f"role:{entry.role}" if isinstance(entry, ByRole) else entry.email.casefold()
+        before = folded.get(key)
+        folded[key] = _joined(before, entry.channels) if before else entry
+    if len(folded) > MOST_ENTRIES:
+        raise TooManyEntries(f"There are {len(folded)}; leave out {len(folded) - MOST_ENTRIES}.")
+    return tuple(folded.values())
+
+
+def _joined(entry: Entry, channels: Sequence[Channel]) -> Entry:
+    both: tuple[Channel, ...] = tuple(dict.fromkeys([*entry.channels, *channels]))
+    return ByRole(entry.role, both) if isinstance(entry, ByRole) else ByEmail(entry.email, both)
+
+
+def at(data: Mapping[str, Any], pointer: str) -> Any:
+    """What a JSON Pointer (RFC 6901, members only) names in `data`; None when it is not there."""
+    value: Any = data
+    for part in pointer.split("/")[1:]:
+        value = value.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(value, Mapping) else None
+    return value
+
+
+def address_messages(
+    cause_id: str, recipients: Iterable[Recipient], quiet_until: datetime | None = None
+) -> tuple[Addressed, ...]:
+    """Give every recipient a message id, computed from what caused it so that asking twice is asking once.
+
+    `quiet_until`: SMS leave then at the earliest; e-mail is never held back.
+    """
     return tuple(
         Addressed(
-            message_id=computed_id(cause_id, channel, one.address.casefold()),
+            message_id=computed_id(cause_id, one.channel, one.address.casefold()),
             address=one.address,
             name=one.name,
             person_id=one.person_id,
             reasons=tuple(reason.words() for reason in one.reasons),
+            channel=one.channel,
+            not_before=quiet_until if one.channel == "sms" else None,
         )
         for one in recipients
     )

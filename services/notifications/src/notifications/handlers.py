@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from common.errors import Poison
-from common.events import ContactChanged, MessageFailed, Outgoing, PartnerChanged, Received
+from common.events import RECIPIENT_REFUSED, ContactChanged, MessageFailed, Outgoing, PartnerChanged, Received
 from common.ids import computed_id
 from common.kafka.connection import Kafka
 from common.kafka.dead_letters import set_aside
@@ -19,12 +19,14 @@ from notifications.domain import (
     Escalated,
     Nobody,
     Occurrence,
+    Partner,
+    Resolution,
     address_messages,
-    next_in_chain,
-    resolve,
 )
-from notifications.kinds import Kinds
+from notifications.kinds.domain import Catalogue, Kind
+from notifications.kinds.handlers import Kinds
 from notifications.messages import dead_letter, escalation_record, message_record
+from notifications.resolving import next_in_chain, resolve
 from notifications.storage import Store
 
 SERVICE = "notifications"
@@ -42,25 +44,40 @@ class Notifications:
 
 async def notify_all(notifications: Notifications, occurrences: Sequence[Occurrence]) -> None:
     """Tell the right people of every occurrence (A7); those that cannot be decided yet wait (A8)."""
+    catalogue = await notifications.kinds.current()
     waiting: list[Occurrence] = []
-    for kind in {one.kind: None for one in occurrences}:
-        waiting += await _notify_kind(notifications, kind, [one for one in occurrences if one.kind == kind])
+    for kind, ours in _by_kind(catalogue, occurrences):
+        waiting += await _notify_kind(notifications, kind, ours)
     if waiting:
         now = datetime.now(UTC)
         await notifications.store.keep_waiting(waiting, now, now + notifications.wait)
 
 
-async def _notify_kind(notifications: Notifications, kind: str, occurrences: Sequence[Occurrence]) -> list[Occurrence]:
+async def notify_each(notifications: Notifications, kind: Kind, occurrences: Sequence[Occurrence]) -> None:
+    """The same for occurrences that no subscription stands behind: one that can never be told becomes a dead letter."""
+    waiting = await _retry_kind(notifications, kind, occurrences)
+    now = datetime.now(UTC)
+    await notifications.store.keep_waiting(waiting, now, now + notifications.wait)
+
+
+def _by_kind(catalogue: Catalogue, occurrences: Sequence[Occurrence]) -> list[tuple[Kind, list[Occurrence]]]:
+    return [
+        (catalogue.get(kind_id), [one for one in occurrences if one.kind == kind_id])
+        for kind_id in dict.fromkeys(one.kind for one in occurrences)
+    ]
+
+
+async def _notify_kind(notifications: Notifications, kind: Kind, occurrences: Sequence[Occurrence]) -> list[Occurrence]:
     """Decide and publish; returns those that nobody can be told of yet."""
     store = notifications.store
     directory = await store.directory_of_all_partners(kind, (one.partner_id for one in occurrences))
     decisions, undecided = _decide(directory, occurrences, datetime.now(UTC))
     before = await _decided_before(notifications, directory, undecided)
-    records = _records(notifications, directory, decisions)  # what cannot be put into words is never stored as decided
+    records = _records(directory, decisions)  # what cannot be put into words is never stored as decided
     stored = await store.keep_decisions(decisions)
     if stored != decisions:
-        records = _records(notifications, directory, stored)
-    await notifications.kafka.publish(records + _records(notifications, directory, before.values()))
+        records = _records(directory, stored)
+    await notifications.kafka.publish(records + _records(directory, before.values()))
     return [one for one in undecided if one.id not in before]
 
 
@@ -86,8 +103,15 @@ def _decision(directory: Directory, about: Occurrence, now: datetime) -> Decisio
         raise Nobody
     if until := directory.muted_until(about.partner_id, now):
         return Decision(about, (), now, muted_until=until)
-    recipients = resolve(directory.entries_of(about.partner_id), directory.people_of(about.partner_id), partner)
-    return Decision(about, address_messages(about.id, recipients), now)
+    resolution = resolve_for(directory, partner)
+    to = address_messages(about.id, resolution.recipients, directory.quiet_until(partner.id, now))
+    return Decision(about, to, now, left_out=resolution.left_out)
+
+
+def resolve_for(directory: Directory, partner: Partner) -> Resolution:
+    """Who would be told of the directory's kind at this moment, and why. Raises Nobody."""
+    entries, people = directory.entries_of(partner.id), directory.people_of(partner.id)
+    return resolve(entries, people, partner, directory.closed_to(partner.id), directory.kind.channels)
 
 
 async def _decided_before(
@@ -97,14 +121,8 @@ async def _decided_before(
     return await _decisions(notifications, [one.id for one in undecided if one.partner_id in directory.partners])
 
 
-def _records(notifications: Notifications, directory: Directory, decisions: Iterable[Decision]) -> list[Outgoing]:
-    return [
-        message_record(
-            notifications.kinds.get(decision.about.kind), directory.partners[decision.about.partner_id], decision, to
-        )
-        for decision in decisions
-        for to in decision.to
-    ]
+def _records(directory: Directory, decisions: Iterable[Decision]) -> list[Outgoing]:
+    return [message_record(directory, decision, to) for decision in decisions for to in decision.to]
 
 
 async def escalate_all(notifications: Notifications, events: Sequence[Received[MessageFailed]]) -> None:
@@ -113,12 +131,28 @@ async def escalate_all(notifications: Notifications, events: Sequence[Received[M
     Failures of messages that are not ours are left alone. Raises Poison for one that we never decided about, or whose
     partner is gone.
     """
-    ours = [event for event in events if event.data.kind in notifications.kinds]
-    for kind in {event.data.kind: None for event in ours}:
-        await _escalate_kind(notifications, kind, [event for event in ours if event.data.kind == kind])
+    catalogue = await notifications.kinds.current()
+    if any(event.data.kind not in catalogue for event in events):  # perhaps a new one
+        catalogue = await notifications.kinds.current(fresh=True)
+    ours = [event for event in events if event.data.kind in catalogue]
+    await _remember_refused(notifications, ours)
+    for kind_id in {event.data.kind: None for event in ours}:
+        await _escalate_kind(notifications, catalogue.get(kind_id), [one for one in ours if one.data.kind == kind_id])
 
 
-async def _escalate_kind(notifications: Notifications, kind: str, events: Sequence[Received[MessageFailed]]) -> None:
+async def _remember_refused(notifications: Notifications, events: Sequence[Received[MessageFailed]]) -> None:
+    """Addresses of persons are remembered by contacts, and come back as their state; those of nobody are kept here."""
+    refused = [
+        (event.data.partner_id, event.data.recipient.address, event.data.provider_reply or event.data.reason)
+        for event in events
+        if event.data.reason == RECIPIENT_REFUSED
+        and not event.data.recipient.person_id
+        and event.data.channel == "email"
+    ]
+    await notifications.store.remember_refused(refused, datetime.now(UTC))
+
+
+async def _escalate_kind(notifications: Notifications, kind: Kind, events: Sequence[Received[MessageFailed]]) -> None:
     store = notifications.store
     directory = await store.directory_of_all_partners(kind, (event.data.partner_id for event in events))
     decided = [_decision_id(event.data) for event in events]
@@ -128,32 +162,24 @@ async def _escalate_kind(notifications: Notifications, kind: str, events: Sequen
         raise Poison("unknown_partner", "the partner is gone")
     await store.add_escalations([(_decision_id(event.data), _escalate(directory, event.data)) for event in events])
     stored = await _decisions(notifications, decided)
-    records: list[Outgoing] = []
-    for event in events:
-        records += _escalation_records(notifications, directory, event, stored[_decision_id(event.data)])
+    records = [
+        escalation_record(directory, decision, escalated, to, event)
+        for event in events
+        for decision in [stored[_decision_id(event.data)]]
+        for escalated in decision.escalations
+        if escalated.of_message_id == event.data.message_id
+        for to in escalated.to
+    ]
     await notifications.kafka.publish(records)
 
 
 def _escalate(directory: Directory, failed: MessageFailed) -> Escalated:
     level = failed.escalation.level if failed.escalation else 0
     people, partner = directory.people_of(failed.partner_id), directory.partners[failed.partner_id]
-    level, recipients = next_in_chain(level, failed.recipient.address, people, partner)
+    closed = directory.closed_to(failed.partner_id)
+    level, recipients = next_in_chain(level, failed.recipient.address, people, partner, closed)
     cause_id = computed_id("escalation", failed.message_id)
     return Escalated(failed.message_id, level, address_messages(cause_id, recipients))
-
-
-def _escalation_records(
-    notifications: Notifications, directory: Directory, event: Received[MessageFailed], decision: Decision
-) -> list[Outgoing]:
-    kind = notifications.kinds.get(event.data.kind)
-    partner = directory.partners[event.data.partner_id]
-    words = notifications.kinds.escalation(partner.language)
-    return [
-        escalation_record(kind, words, partner, decision, escalated, to, event)
-        for escalated in decision.escalations
-        if escalated.of_message_id == event.data.message_id
-        for to in escalated.to
-    ]
 
 
 async def _decisions(notifications: Notifications, ids: Iterable[str]) -> dict[str, Decision]:
@@ -163,7 +189,12 @@ async def _decisions(notifications: Notifications, ids: Iterable[str]) -> dict[s
 
 
 def _decision_id(failed: MessageFailed) -> str:
-    return computed_id(failed.event.source, failed.event.id, failed.kind, failed.partner_id)
+    return occurrence_id(failed.event.source, failed.event.id, failed.kind, failed.partner_id)
+
+
+def occurrence_id(source: str, event_id: str, kind: str, partner_id: str) -> str:
+    """The id of what an event means for a partner, and of the decision about it: the same whenever it is asked for."""
+    return computed_id(source, event_id, kind, partner_id)
 
 
 async def keep_people(notifications: Notifications, events: Sequence[Received[ContactChanged]]) -> None:
@@ -184,15 +215,17 @@ async def retry(notifications: Notifications, occurrences: Sequence[Occurrence])
     One that can never be told becomes a dead letter, so that it does not hold up those of other partners.
     """
     undecided: list[Occurrence] = []
-    for kind in {one.kind: None for one in occurrences}:
-        undecided += await _retry_kind(notifications, kind, [one for one in occurrences if one.kind == kind])
+    for kind, ours in _by_kind(await notifications.kinds.current(), occurrences):
+        undecided += await _retry_kind(notifications, kind, ours)
     still = {one.id for one in undecided}
     await notifications.store.stop_waiting([one.id for one in occurrences if one.id not in still])
     return undecided
 
 
-async def _retry_kind(notifications: Notifications, kind: str, occurrences: Sequence[Occurrence]) -> list[Occurrence]:
+async def _retry_kind(notifications: Notifications, kind: Kind, occurrences: Sequence[Occurrence]) -> list[Occurrence]:
     """Halves are tried until the culprit stands alone, as a subscription does."""
+    if not occurrences:
+        return []
     try:
         return await _notify_kind(notifications, kind, occurrences)
     except Poison as poison:
@@ -209,7 +242,7 @@ async def _retry_kind(notifications: Notifications, kind: str, occurrences: Sequ
 async def give_up(notifications: Notifications, occurrences: Iterable[Occurrence], poison: Poison) -> None:
     """Make dead letters of events that waited; they stop waiting once these are published."""
     occurrences = list(occurrences)
-    for kind in {one.kind: None for one in occurrences}:
-        letters = [dead_letter(one, poison) for one in occurrences if one.kind == kind]
-        await set_aside(notifications.kafka, kind, SERVICE, letters)
+    for kind, ours in _by_kind(await notifications.kinds.current(), occurrences):
+        letters = [dead_letter(kind, one, poison) for one in ours]
+        await set_aside(notifications.kafka, kind.topic, SERVICE, letters)
     await notifications.store.stop_waiting([one.id for one in occurrences])

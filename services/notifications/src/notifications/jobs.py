@@ -1,10 +1,11 @@
-"""What notifications does by time: look at the events that wait."""
+"""What notifications does by time: look at the events that wait, and take campaigns to their partners."""
 
 from datetime import UTC, datetime
 
 from common.errors import Poison
 from common.jobs import Job, Stop
 from notifications import handlers
+from notifications.campaigns.handlers import Campaigns, serve_chunk
 from notifications.handlers import Notifications
 
 BATCH = 500
@@ -19,6 +20,21 @@ def waiting_events(notifications: Notifications, every_seconds: float) -> Job:
             await stop.wait_for(every_seconds)
 
     return Job("waiting events", run)
+
+
+def fan_outs(campaigns: Campaigns, partners_per_second: float, every_seconds: float) -> Job:
+    """Serve campaigns chunk by chunk, so many partners a second at the most: orders come between."""
+
+    async def run(stop: Stop) -> None:
+        while not stop.is_set():
+            campaigns.launched.clear()
+            served = await serve_chunk(campaigns)
+            if served is None:
+                await stop.wait_or(campaigns.launched, every_seconds)
+            else:
+                await stop.wait_for(served / partners_per_second)
+
+    return Job("campaigns", run)
 
 
 async def look_at_waiting(notifications: Notifications) -> None:

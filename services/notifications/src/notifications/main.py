@@ -8,8 +8,16 @@ from common.kafka.connection import Kafka
 from common.mongo import Mongo
 from common.service import service_app
 from notifications import api, consumers, jobs
+from notifications.campaigns.handlers import Campaigns
+from notifications.campaigns.storage import INDEXES as CAMPAIGN_INDEXES
+from notifications.campaigns.storage import FanOuts
 from notifications.handlers import Notifications
-from notifications.kinds import Kinds
+from notifications.kinds import api as kinds_api
+from notifications.kinds.handlers import Kinds
+from notifications.kinds.storage import KindStore
+from notifications.preferences import api as preferences_api
+from notifications.preferences.handlers import Settings as PartnerSettings
+from notifications.preferences.storage import Preferences
 from notifications.settings import Settings
 from notifications.storage import INDEXES, Store
 
@@ -17,9 +25,17 @@ from notifications.storage import INDEXES, Store
 def build(settings: Settings) -> FastAPI:
     """The app of notifications."""
     mongo, kafka = Mongo(settings), Kafka(settings)
-    notifications = Notifications(Store(mongo), Kinds(), kafka, timedelta(seconds=settings.wait_seconds))
+    kinds = Kinds(KindStore(mongo))
+    notifications = Notifications(Store(mongo), kinds, kafka, timedelta(seconds=settings.wait_seconds))
+    campaigns = Campaigns(notifications, FanOuts(mongo))
     return service_app(
-        settings, title="Switchboard notifications", mongo=mongo, kafka=kafka, indexes=INDEXES,
-        routers=[api.router], subscriptions=consumers.subscriptions(notifications, kafka),
-        jobs=[jobs.waiting_events(notifications, settings.wait_look_seconds)], provides=[notifications],
+        settings, title="Switchboard notifications", mongo=mongo, kafka=kafka,
+        indexes=[*INDEXES, *CAMPAIGN_INDEXES],
+        routers=[kinds_api.router, preferences_api.router, api.router],
+        subscriptions=consumers.subscriptions(notifications, campaigns, kafka),
+        jobs=[
+            jobs.waiting_events(notifications, settings.wait_look_seconds),
+            jobs.fan_outs(campaigns, settings.campaign_partners_per_second, settings.campaign_look_seconds),
+        ],
+        provides=[notifications, kinds, PartnerSettings(notifications, Preferences(mongo))],
     )  # fmt: skip

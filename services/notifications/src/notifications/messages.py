@@ -1,8 +1,12 @@
 """From a decision to the record that requests its message; from what cannot be decided to its dead letter."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
 from common.errors import Poison
 from common.events import (
-    CampaignLaunched,
     Content,
     Escalation,
     EventRef,
@@ -12,44 +16,65 @@ from common.events import (
     Received,
     Recipient,
     encode,
+    encode_open,
 )
 from common.kafka.dead_letters import DeadLetter, StoredRecord
+from notifications import words
+from notifications.directory import Directory
 from notifications.domain import Addressed, Decision, Escalated, Occurrence, Partner
-from notifications.kinds import Kind, Templates
-from notifications.models import MODELS
+from notifications.kinds.domain import Kind, Words
 
 SOURCE = "/notifications"
 
 
-def render(kind: Kind, partner: Partner, decision: Decision, to: Addressed) -> Content:
-    """The words of a decision's message to one recipient."""
-    return kind.render(partner.language, data=decision.about.data, partner=partner, recipient=to)
+def values_for(about: Occurrence, partner: Partner, to: Addressed) -> dict[str, Any]:
+    """What templates may name."""
+    return {
+        "data": about.data,
+        "partner": {"id": partner.id, "name": partner.name},
+        "recipient": {"name": to.name, "address": to.address},
+    }
 
 
-def message_record(kind: Kind, partner: Partner, decision: Decision, to: Addressed) -> Outgoing:
+def render(directory: Directory, decision: Decision, to: Addressed) -> Content:
+    """The words of a decision's message to one recipient. Raises Poison."""
+    about, kind = decision.about, directory.kind
+    partner = directory.partners[about.partner_id]
+    language = kind.language_for(about.data, partner.language)
+    own = directory.of(partner.id).words.get(language, Words())
+    return kind.render(to.channel, language, values_for(about, partner, to), own)
+
+
+def message_record(directory: Directory, decision: Decision, to: Addressed) -> Outgoing:
     """The message to one recipient of a decision."""
-    return _record(kind, decision, to, render(kind, partner, decision, to), None, decision.about.trace)
+    return _record(directory.kind, decision, to, render(directory, decision, to), None, decision.about.trace)
 
 
 def escalation_record(
-    kind: Kind, words: Templates, partner: Partner, decision: Decision, escalated: Escalated, to: Addressed,
-    failed: Received[MessageFailed],
-) -> Outgoing:  # fmt: skip
+    directory: Directory, decision: Decision, escalated: Escalated, to: Addressed, failed: Received[MessageFailed]
+) -> Outgoing:
     """The message to who stands in, because the one to `failed` could not be delivered; with its original words."""
     about = failed.data.recipient
-    first = Addressed(failed.data.message_id, about.address, about.name, about.person_id, tuple(about.reasons))
-    original = render(kind, partner, decision, first)
-    failure = {"address": about.address, "reply": failed.data.provider_reply or failed.data.reason}
-    content = words.render(failed=failure, original=original)
+    first = Addressed(
+        failed.data.message_id, about.address, about.name, about.person_id, tuple(about.reasons), failed.data.channel
+    )
+    original = render(directory, decision, first)
+    values: Mapping[str, Any] = {
+        "failed": {"address": about.address, "reply": failed.data.provider_reply or failed.data.reason},
+        # Its html was escaped when it was made.
+        "original": {"subject": original.subject, "text": original.text, "html": Markup(original.html)},  # noqa: S704
+    }
+    content = words.escalation(directory.partners[failed.data.partner_id].language).email(values)
     escalation = Escalation(level=escalated.level, of_message_id=escalated.of_message_id)
-    return _record(kind, decision, to, content, escalation, failed.trace)
+    return _record(directory.kind, decision, to, content, escalation, failed.trace)
 
 
-def dead_letter(about: Occurrence, poison: Poison) -> DeadLetter:
+def dead_letter(kind: Kind, about: Occurrence, poison: Poison) -> DeadLetter:
     """The event as its publisher could have sent it for this partner alone, so that it can be replayed."""
-    own = {"partner_ids": [about.partner_id]} if about.kind == CampaignLaunched.TOPIC else {}
-    data = MODELS[about.kind].model_validate({**about.data, **own}, strict=False)
-    record = encode(data, event_id=about.event_id, source=about.source, time=about.time, trace=about.trace)
+    record = encode_open(
+        kind.topic, kind.type, about.partner_id, kind.audience.only(about.data, about.partner_id),
+        event_id=about.event_id, source=about.source, time=about.time, trace=about.trace,
+    )  # fmt: skip
     return DeadLetter(StoredRecord.of(record), poison)
 
 
@@ -61,11 +86,13 @@ def _record(
         message_id=to.message_id,
         partner_id=about.partner_id,
         kind=about.kind,
+        channel=to.channel,
         recipient=Recipient(address=to.address, name=to.name, person_id=to.person_id, reasons=list(to.reasons)),
         content=content,
         order_number=kind.order_number_in(about.data),
         priority=kind.priority,
         event=EventRef(source=about.source, id=about.event_id, time=about.time),
         escalation=escalation,
+        not_before=to.not_before,
     )
     return encode(message, event_id=to.message_id, source=SOURCE, trace=trace)

@@ -12,3 +12,7 @@ class Settings(ServiceSettings):
     service_port: int = 8003
     wait_seconds: float = Field(default=600, gt=0, description="an event waits so long for a partner not known yet")
     wait_look_seconds: float = Field(default=1.0, gt=0, description="how often waiting events are looked at")
+    campaign_partners_per_second: float = Field(
+        default=500, gt=0, description="a replica takes campaigns to so many partners a second at the most"
+    )
+    campaign_look_seconds: float = Field(default=1.0, gt=0, description="how often campaigns are looked for")

@@ -1,42 +1,43 @@
-"""The documents of notifications: what it knows of others (projections), settings, decisions, and what waits."""
+"""What notifications knows of others (projections), what it decided, and what waits."""
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from bson import Regex
 from pymongo import UpdateOne
-from pymongo.errors import DuplicateKeyError
 
 from common.events import ContactChanged, PartnerChanged
 from common.mongo import Index, Mongo, insert_new, keep_newer
 from notifications import spelling
-from notifications.directory import Directory, those_who_matter
+from notifications.directory import Directory, Preference, those_who_matter
 from notifications.documents import (
-    addressed_document,
     decision_document,
     decision_of,
-    entries_of,
-    entry_document,
+    escalation_document,
     occurrence_document,
     occurrence_of,
     partner_document,
     partner_of,
     person_document,
     person_of,
+    preference_of,
+    quiet_hours_of,
 )
-from notifications.domain import (
-    Decision,
-    Entry,
-    Escalated,
-    Occurrence,
-    Person,
-)
+from notifications.domain import ByEmail, Closed, Decision, Escalated, Occurrence, Person
+from notifications.kinds.domain import Kind
+from notifications.quiet_hours import QuietHours
 
 _MOST_COUNTED = 500
-PERSON_FIELDS = ("partner_id", "name", "email", "roles")  # what `person_of` needs; the words are for finding only
+PERSON_FIELDS = (
+    "partner_id",
+    "name",
+    "email",
+    "roles",
+    "phone",
+    "undeliverable",
+)  # what `person_of` needs; the words are for finding only
 
 PEOPLE_BY_WORD = Index("people", (("partner_id", 1), ("word_starts", 1), ("sort_name", 1), ("_id", 1)))
 # Told to the database, which may otherwise prefer to read and sort all people of the partner.
@@ -46,6 +47,7 @@ INDEXES = [
     Index("people", (("partner_id", 1), ("roles", 1))),
     Index("people", (("partner_id", 1), ("folded_email", 1))),
     PEOPLE_BY_WORD,
+    Index("unsubscribed", (("partner_id", 1), ("kind", 1), ("address", 1))),
     Index("decisions", (("partner_id", 1), ("source", 1), ("event_id", 1))),
     Index("waiting", (("looked_at", 1),)),
     Index("waiting", (("partner_id", 1), ("source", 1), ("event_id", 1))),
@@ -59,29 +61,72 @@ class Store:
         self.partners = mongo.collection("partners")
         self.people = mongo.collection("people")
         self.settings = mongo.collection("settings")
+        self.refused = mongo.collection("refused")
+        self.unsubscribed = mongo.collection("unsubscribed")
+        self.quiet_hours = mongo.collection("quiet_hours")
         self.decisions = mongo.collection("decisions")
         self.waiting = mongo.collection("waiting")
 
-    async def directory_of_all_partners(self, kind: str, partner_ids: Iterable[str]) -> Directory:
-        """What resolving events of `kind` for these partners needs, in three queries.
+    async def directory_of_all_partners(self, kind: Kind, partner_ids: Iterable[str]) -> Directory:
+        """What resolving events of `kind` needs: three queries, and more only for those who set more.
 
         Whoever has no address cannot be told, and counts as not there.
         """
         ids = list(set(partner_ids))
-        keys = [settings_id(partner_id, kind) for partner_id in ids]
+        keys = [settings_id(partner_id, kind.id) for partner_id in ids]
         found, settings = await asyncio.gather(
             self.partners.of_all_partners.find({"_id": {"$in": ids}, "deleted": False}).to_list(),
             self.settings.of_all_partners.find({"_id": {"$in": keys}}).to_list(),
         )
-        partners = {document["_id"]: partner_of(document) for document in found}
-        entries = {document["partner_id"]: entries_of(document) for document in settings if "entries" in document}
-        mutes = {document["partner_id"]: document["muted_until"] for document in settings if "muted_until" in document}
+        preferences = {document["partner_id"]: preference_of(document) for document in settings}
+        entries = [one.entries for one in preferences.values() if one.entries]
         people: dict[str, list[Person]] = {}
-        matter = those_who_matter(list(partners), entries.values())
+        matter = those_who_matter(kind, [document["_id"] for document in found], entries)
         for document in await self.people.of_all_partners.find(matter, PERSON_FIELDS).to_list():
             if document["email"]:
                 people.setdefault(document["partner_id"], []).append(person_of(document))
-        return Directory(partners, entries, people, mutes)
+        return Directory(
+            kind=kind,
+            partners={document["_id"]: partner_of(document) for document in found},
+            preferences=preferences,
+            people=people,
+            closed=await self._closed_addresses(kind, ids, preferences),
+            quiet_hours=await self._quiet_hours_of(preferences),
+        )
+
+    async def _closed_addresses(
+        self, kind: Kind, partner_ids: Sequence[str], preferences: Mapping[str, Preference]
+    ) -> dict[str, Closed]:
+        """Refused addresses matter where some are listed, unsubscribed ones where the kind allows that."""
+        listed = [
+            refused_id(partner_id, entry.email)
+            for partner_id, one in preferences.items()
+            for entry in one.entries or ()
+            if isinstance(entry, ByEmail)
+        ]
+        refused: dict[str, dict[str, str]] = {}
+        unsubscribed: dict[str, set[str]] = {}
+        if listed:
+            for one in await self.refused.of_all_partners.find({"_id": {"$in": listed}}).to_list():
+                refused.setdefault(one["partner_id"], {})[one["address"]] = one["reply"]
+        if kind.can_unsubscribe:
+            query = {"partner_id": {"$in": list(partner_ids)}, "kind": kind.id}
+            for one in await self.unsubscribed.of_all_partners.find(query).to_list():
+                unsubscribed.setdefault(one["partner_id"], set()).add(one["address"])
+        return {
+            partner_id: Closed(refused.get(partner_id, {}), frozenset(unsubscribed.get(partner_id, ())))
+            for partner_id in refused.keys() | unsubscribed.keys()
+        }
+
+    async def _quiet_hours_of(self, preferences: Mapping[str, Preference]) -> dict[str, QuietHours]:
+        """Of the partners who want SMS."""
+        ids = [
+            partner_id
+            for partner_id, one in preferences.items()
+            if any("sms" in entry.channels for entry in one.entries or ())
+        ]
+        found = await self.quiet_hours.of_all_partners.find({"_id": {"$in": ids}}).to_list() if ids else []
+        return {document["_id"]: quiet_hours_of(document) for document in found}
 
     async def keep_decisions(self, decisions: Sequence[Decision]) -> list[Decision]:
         """Store what is not decided yet. Returns all as they are stored: what was decided before stays decided."""
@@ -106,15 +151,7 @@ class Store:
         writes = [
             UpdateOne(
                 {"_id": decision_id, "escalations.of": {"$ne": one.of_message_id}},
-                {
-                    "$push": {
-                        "escalations": {
-                            "of": one.of_message_id,
-                            "level": one.level,
-                            "to": [addressed_document(recipient) for recipient in one.to],
-                        }
-                    }
-                },
+                {"$push": {"escalations": escalation_document(one)}},
             )
             for decision_id, one in escalations
         ]
@@ -146,30 +183,6 @@ class Store:
         if ids:
             await self.waiting.of_all_partners.delete_many({"_id": {"$in": list(ids)}})
 
-    async def set_entries(self, partner_id: str, kind: str, entries: Sequence[Entry]) -> None:
-        await self._set(partner_id, kind, "entries", [entry_document(entry) for entry in entries])
-
-    async def reset_entries(self, partner_id: str, kind: str) -> None:
-        await self._unset(partner_id, kind, "entries")
-
-    async def mute(self, partner_id: str, kind: str, until: datetime) -> None:
-        await self._set(partner_id, kind, "muted_until", until)
-
-    async def unmute(self, partner_id: str, kind: str) -> None:
-        await self._unset(partner_id, kind, "muted_until")
-
-    async def _set(self, partner_id: str, kind: str, field: str, value: Any) -> None:
-        """Recipients and mute of a kind are one document, so that events ask for both at once."""
-        settings, query = self.settings.of(partner_id), {"_id": settings_id(partner_id, kind)}
-        change = {"$set": {"kind": kind, field: value}}
-        try:
-            await settings.update_one(query, change, upsert=True)
-        except DuplicateKeyError:  # another request made the document in this moment: now it is there to be changed
-            await settings.update_one(query, change)
-
-    async def _unset(self, partner_id: str, kind: str, field: str) -> None:
-        await self.settings.of(partner_id).update_one({"_id": settings_id(partner_id, kind)}, {"$unset": {field: ""}})
-
     async def people_with_words_starting(self, partner_id: str, typed: Sequence[str], limit: int) -> list[Person]:
         """People by name, of whom each typed (plain) word starts a word of the name, or the e-mail.
 
@@ -195,6 +208,19 @@ class Store:
         counts = await asyncio.gather(*(people.count(one, limit=_MOST_COUNTED, hint=_BY_WORD) for one in starts))
         return min(zip(counts, words, strict=True), key=lambda one: one[0])[1]
 
+    async def remember_refused(self, refused: Sequence[tuple[str, str, str]], now: datetime) -> None:
+        """Remember (partner, address, reply) of addresses that a mail server refused for good and that are nobody's."""
+        writes = [
+            UpdateOne(
+                {"_id": refused_id(partner_id, address)},
+                {"$set": {"partner_id": partner_id, "address": address.casefold(), "reply": reply, "at": now}},
+                upsert=True,
+            )
+            for partner_id, address, reply in refused
+        ]
+        if writes:
+            await self.refused.of_all_partners.bulk_write(writes, ordered=False)
+
     async def keep_partners(self, states: Sequence[PartnerChanged]) -> None:
         """Take newer states into the projection."""
         kept = [(one.partner_id, partner_document(one)) for one in states]
@@ -207,3 +233,7 @@ class Store:
 
 def settings_id(partner_id: str, kind: str) -> str:
     return f"{partner_id}/{kind}"
+
+
+def refused_id(partner_id: str, address: str) -> str:
+    return f"{partner_id}/{address.casefold()}"

@@ -1,7 +1,17 @@
 """The contracts: one module per publisher, and the table of topics in `registry`."""
 
 from common.events.contacts import ContactChanged, Role
-from common.events.envelope import Event, Outgoing, Received, State, encode, encode_trusted, tombstone
+from common.events.envelope import (
+    Event,
+    Outgoing,
+    Received,
+    State,
+    encode,
+    encode_open,
+    encode_trusted,
+    open_event,
+    tombstone,
+)
 from common.events.identity import Language, PartnerChanged, SigningKeyChanged
 from common.events.marketplace import CampaignLaunched, InvoiceIssued, OrderCreated
 from common.events.notifications import (
@@ -37,6 +47,8 @@ __all__ = [
     "SigningKeyChanged",
     "State",
     "encode",
+    "encode_open",
     "encode_trusted",
+    "open_event",
     "tombstone",
 ]

@@ -29,6 +29,9 @@ class Event(BaseModel):
 
     EXAMPLES: ClassVar[list[dict[str, Any]]] = []
 
+    ANY_TYPE: ClassVar[bool] = False
+    """Its topic may carry events of other CloudEvents types than `TOPIC`."""
+
     def key(self) -> str:
         """The record's key: events with the same key keep their order."""
         raise NotImplementedError
@@ -42,6 +45,19 @@ class State(Event):
 
     version: int = Field(ge=1, description="Grows with every change of this thing.")
     deleted: bool = Field(default=False, description="True when the thing is gone; its other fields are then empty.")
+
+
+class OpenEvent(Event):
+    """The data of an event whose contract is its publisher's alone: any object. Made for a topic by `open_event`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    ANY_TYPE: ClassVar[bool] = True
+
+
+def open_event(topic: str) -> type[OpenEvent]:
+    """The model of the events of a topic that we know nothing of."""
+    return type("OpenEvent", (OpenEvent,), {"TOPIC": topic})
 
 
 class Record(Protocol):
@@ -75,11 +91,12 @@ class Origin:
 
 @dataclass(slots=True)
 class Received(Generic[E]):
-    """An event that was read and understood. `source` and `id` together identify it (CloudEvents);
+    """An event that was read and understood. `source` and `id` together identify it, `type` is its CloudEvents type;
     `trace` is the W3C traceparent to continue, if any."""
 
     id: str
     source: str
+    type: str
     time: datetime
     data: E
     trace: str | None
@@ -101,7 +118,7 @@ def encode(
 ) -> Outgoing:
     """The record that announces `event` in CloudEvents' binary mode."""
     value = event.__pydantic_serializer__.to_json(event)
-    return _outgoing(type(event), event.key(), value, event_id, source, time, trace)
+    return _outgoing(event.TOPIC, event.TOPIC, event.key(), value, event_id, source, time, trace)
 
 
 def encode_trusted(
@@ -112,23 +129,32 @@ def encode_trusted(
 
     For what kept a contract when it came in and only passes through; it costs less than half of making the model too.
     """
-    return _outgoing(model, key, to_json(fields), event_id, source, time, trace)
+    return _outgoing(model.TOPIC, model.TOPIC, key, to_json(fields), event_id, source, time, trace)
+
+
+def encode_open(
+    topic: str, event_type: str, key: str, data: Mapping[str, Any], *, event_id: str, source: str, time: datetime,
+    trace: str | None,
+) -> Outgoing:  # fmt: skip
+    """The record of an event whose contract is not ours."""
+    return _outgoing(topic, event_type, key, to_json(data), event_id, source, time, trace)
 
 
 def _outgoing(
-    model: type[Event], key: str, value: bytes, event_id: str, source: str, time: datetime | None, trace: str | None
-) -> Outgoing:
+    topic: str, event_type: str, key: str, value: bytes, event_id: str, source: str, time: datetime | None,
+    trace: str | None,
+) -> Outgoing:  # fmt: skip
     headers = [
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),
         ("ce_id", event_id.encode()),
         ("ce_source", source.encode()),
-        ("ce_type", model.TOPIC.encode()),
+        ("ce_type", event_type.encode()),
         ("ce_time", (time or datetime.now(UTC)).isoformat().encode()),
     ]
     if trace:
         headers.append(("traceparent", trace.encode()))
-    return Outgoing(model.TOPIC, key.encode(), value, headers)
+    return Outgoing(topic, key.encode(), value, headers)
 
 
 def tombstone(event: Event) -> Outgoing:
@@ -158,6 +184,7 @@ def decode(record: Record, model: type[E]) -> Received[E]:
     return Received(
         id=attributes["id"],
         source=attributes["source"],
+        type=attributes["type"],
         time=_time(attributes.get("time")),
         data=data,
         trace=headers.get("traceparent") or attributes.get("traceparent"),
@@ -189,7 +216,7 @@ def _check(attributes: dict[str, str], model: type[Event]) -> None:
         raise Poison("bad_envelope", f"missing CloudEvents attributes: {', '.join(missing)}")
     if attributes["specversion"] != "1.0":
         raise Poison("bad_envelope", "specversion must be 1.0")
-    if attributes["type"] != model.TOPIC:
+    if attributes["type"] != model.TOPIC and not model.ANY_TYPE:
         raise Poison("wrong_type", f"expected type {model.TOPIC}")
     if len(attributes["id"]) > 200 or len(attributes["source"]) > 200:
         raise Poison("bad_envelope", "id and source are at most 200 characters")

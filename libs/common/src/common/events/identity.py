@@ -23,6 +23,7 @@ class PartnerChanged(State):
             "language": "pl",
             "country": "PL",
             "owner_email": "owner@czajnik.example",
+            "categories": ["kitchen"],
         }
     ]
 
@@ -31,6 +32,9 @@ class PartnerChanged(State):
     language: Language = "en"
     country: str = Field(default="", description="ISO 3166 alpha-2; the region of phone numbers without a prefix.")
     owner_email: str | None = Field(default=None, description="Where a message goes when nobody holds its role (A8).")
+    categories: list[Identifier] = Field(
+        default_factory=lambda: [], max_length=100, description="Of the products it sells; campaigns name some (A7)."
+    )
 
     def key(self) -> str:
         return self.partner_id

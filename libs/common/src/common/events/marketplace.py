@@ -3,12 +3,14 @@
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from common.events.envelope import Event
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
-Number = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+IDENTIFIER = r"^[A-Za-z0-9._:-]+$"
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=IDENTIFIER)]
+NUMBER = r"^[^\x00-\x1f\x7f]+$"
+Number = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NUMBER)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Amount = Annotated[str, StringConstraints(pattern=r"^-?\d{1,15}(\.\d{1,4})?$", max_length=24)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -77,7 +79,8 @@ class InvoiceIssued(Event):
 
 
 class CampaignLaunched(Event):
-    """A marketing campaign started in which the named partners' products may take part (A7)."""
+    """A marketing campaign started (A7): told to the named partners, and to those who sell in one of the categories, or
+    to everyone."""
 
     TOPIC: ClassVar[str] = "campaign.launched"
     EXAMPLES: ClassVar[list[dict[str, Any]]] = [
@@ -92,9 +95,19 @@ class CampaignLaunched(Event):
 
     campaign_id: Identifier
     name: Text
-    partner_ids: list[Identifier] = Field(min_length=1, max_length=1_000)
+    partner_ids: list[Identifier] = Field(default_factory=lambda: [], max_length=10_000)
+    categories: list[Identifier] = Field(
+        default_factory=lambda: [], max_length=100, description="Matched with the `categories` of `partner.changed`."
+    )
+    everyone: bool = False
     starts_on: date | None = None
     ends_on: date | None = None
+
+    @model_validator(mode="after")
+    def someone(self) -> "CampaignLaunched":
+        if not (self.partner_ids or self.categories or self.everyone):
+            raise ValueError("name partner_ids or categories, or say everyone")
+        return self
 
     def key(self) -> str:
         return self.campaign_id

@@ -76,6 +76,10 @@ class MessageRequested(Event):
     priority: int = Field(default=5, ge=0, le=9, description="0 leaves first.")
     event: EventRef
     escalation: Escalation | None = None
+    not_before: datetime | None = Field(default=None, description="It leaves then at the earliest (quiet hours).")
+    unsubscribe_url: str | None = Field(
+        default=None, max_length=2_000, description="For `List-Unsubscribe` (RFC 8058); null: nobody unsubscribes."
+    )
 
     def key(self) -> str:
         return self.partner_id

@@ -10,6 +10,8 @@ from common.events.notifications import MessageRequested
 from common.events.outbox import MessageFailed, MessageSent
 
 DAY_MS = 86_400_000
+DEFAULT_PARTITIONS = 8
+DEFAULT_RETENTION_MS = 14 * DAY_MS
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,9 @@ class Topic:
     model: type[Event]
     publisher: str
     readers: tuple[str, ...]
-    partitions: int = 8
+    partitions: int = DEFAULT_PARTITIONS
     compacted: bool = False
-    retention_ms: int = 14 * DAY_MS
+    retention_ms: int = DEFAULT_RETENTION_MS
 
     @property
     def name(self) -> str:

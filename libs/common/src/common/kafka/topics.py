@@ -1,9 +1,17 @@
 """Making the topics: idempotent, from the one table in `common.events.registry`, never by auto-creation."""
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from collections.abc import Sequence
+from contextlib import suppress
 
-from common.events.registry import DAY_MS, TOPICS, dead_letter_topic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
+
+from common.events.registry import DAY_MS, DEFAULT_PARTITIONS, DEFAULT_RETENTION_MS, TOPICS, dead_letter_topic
 from common.kafka.connection import client_options
 from common.settings import KafkaSettings
 
@@ -33,10 +41,29 @@ def _topic(settings: KafkaSettings, name: str, partitions: int, keep: dict[str, 
 
 async def create_topics(settings: KafkaSettings) -> list[str]:
     """Create the topics that are missing; returns their names. Raises a KafkaError when the broker refuses one."""
+    return await _create(settings, wanted_topics(settings))
+
+
+async def ensure_topics(settings: KafkaSettings, topics: Sequence[str], reader: str) -> None:
+    """Make sure that topics which others publish are there, with the dead letters of `reader` for each.
+
+    Where the broker lets us create none, they have to be there already. Raises a KafkaError for any other trouble.
+    """
+    if not topics:
+        return
+    keep = {"retention.ms": str(DEFAULT_RETENTION_MS)}
+    wanted = [_topic(settings, name, DEFAULT_PARTITIONS, keep) for name in topics]
+    letters = {"retention.ms": str(DEAD_LETTER_RETENTION_MS)}
+    wanted += [_topic(settings, dead_letter_topic(name, reader), 1, letters) for name in topics]
+    with suppress(TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
+        await _create(settings, wanted)
+
+
+async def _create(settings: KafkaSettings, wanted: list[NewTopic]) -> list[str]:
     admin = AIOKafkaAdminClient(**client_options(settings))
     await admin.start()
     try:
-        response = await admin.create_topics(wanted_topics(settings))
+        response = await admin.create_topics(wanted)
     finally:
         await admin.close()
     created: list[str] = []

@@ -7,7 +7,7 @@ from common.roles import ROLE_NAMES
 from common.spelling import plain
 from notifications import spelling
 from notifications.domain import ByEmail, ByRole, Entry, Person
-from notifications.handlers import Notifications
+from notifications.storage import Store
 
 # In every language: whoever reads the portal in one may think of a role in another.
 _ROLE_WORDS = {role: spelling.words_and_parts(" ".join([role, *names.values()])) for role, names in ROLE_NAMES.items()}
@@ -22,9 +22,7 @@ class Suggestion:
     person: Person | None = None
 
 
-async def suggest(
-    notifications: Notifications, partner_id: str, typed: str, language: Language, limit: int
-) -> list[Suggestion]:
+async def suggest(store: Store, partner_id: str, typed: str, language: Language, limit: int) -> list[Suggestion]:
     """Roles, then people by name, of which each word typed starts a word (A6). Nothing typed suggests nothing."""
     words = spelling.words(typed)
     if not words:
@@ -32,7 +30,7 @@ async def suggest(
     roles = [_of_role(role, language) for role in ROLE_NAMES if spelling.each_starts_one(words, _ROLE_WORDS[role])]
     found = sorted(roles, key=lambda one: plain(one.label))[:limit]
     if len(found) < limit:
-        people = await notifications.store.people_with_words_starting(partner_id, words, limit - len(found))
+        people = await store.people_with_words_starting(partner_id, words, limit - len(found))
         found += map(_of_person, people)
     return found
 

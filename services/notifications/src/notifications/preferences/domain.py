@@ -1,4 +1,4 @@
-"""Until when a partner may want to hear nothing of a kind (A6)."""
+"""What a partner may not set (A6)."""
 
 from datetime import datetime, timedelta
 
@@ -20,3 +20,9 @@ def checked(until: datetime, now: datetime) -> datetime:
     if until > now + LONGEST:
         raise BadMute(f"Give a time before {(now + LONGEST):%Y-%m-%d}.")
     return until
+
+
+class SmsNotAllowed(Invalid):
+    """A channel is asked for that the kind does not have."""
+
+    code, title = "channel-not-allowed", "The kind is not sent on this channel"

@@ -1,0 +1,73 @@
+"""Taking an event to many partners: in chunks, each of them done whole before the position is written (A7).
+
+Decisions are made once for an event and a partner, whoever asks. So a chunk that a crash repeats reaches nobody twice.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from common.events import Received
+from common.ids import computed_id
+from notifications.campaigns.domain import FanOut, ahead, named_in
+from notifications.campaigns.storage import FanOuts
+from notifications.domain import Occurrence
+from notifications.handlers import Notifications, notify_each, occurrence_id
+from notifications.kinds.domain import Kind
+
+CHUNK = 100
+
+
+@dataclass
+class Campaigns:
+    """What the use cases work with; `launched` wakes the job."""
+
+    notifications: Notifications
+    fan_outs: FanOuts
+    launched: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def launch(campaigns: Campaigns, kind: Kind, event: Received[Any], data: Mapping[str, Any]) -> None:
+    """Take in an event that concerns many partners. Raises Poison when it names nobody."""
+    fan_out = FanOut(
+        id=computed_id(event.source, event.id, kind.id),
+        source=event.source,
+        event_id=event.id,
+        time=event.time,
+        kind=kind.id,
+        data={name: value for name, value in data.items() if f"/{name}" != kind.audience.partners},
+        trace=event.trace,
+        named=named_in(kind.audience, data),
+    )
+    await campaigns.fan_outs.add(fan_out, datetime.now(UTC))
+    campaigns.launched.set()
+
+
+async def serve_chunk(campaigns: Campaigns) -> int | None:
+    """Take the fan-out whose turn it is to its following partners; how many were served, None when there is none."""
+    claimed = await campaigns.fan_outs.claim(datetime.now(UTC))
+    if claimed is None:
+        return None
+    fan_out, token = claimed
+    step = fan_out.steps[fan_out.position.step]
+    found = await campaigns.fan_outs.partners_of_all(step, fan_out.position.behind, CHUNK)
+    chunk = [partner_id for partner_id in found if partner_id not in step.but]
+    kind = (await campaigns.notifications.kinds.current()).get(fan_out.kind)
+    await notify_each(campaigns.notifications, kind, [_occurrence(fan_out, partner_id) for partner_id in chunk])
+    await campaigns.fan_outs.advance(fan_out, token, ahead(fan_out, step, found, CHUNK), len(chunk), datetime.now(UTC))
+    return len(chunk)
+
+
+def _occurrence(fan_out: FanOut, partner_id: str) -> Occurrence:
+    return Occurrence(
+        id=occurrence_id(fan_out.source, fan_out.event_id, fan_out.kind, partner_id),
+        source=fan_out.source,
+        event_id=fan_out.event_id,
+        time=fan_out.time,
+        kind=fan_out.kind,
+        partner_id=partner_id,
+        data=fan_out.data,
+        trace=fan_out.trace,
+    )

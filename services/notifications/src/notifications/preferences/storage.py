@@ -1,0 +1,85 @@
+"""What partners set, by kind: recipients, silence, words; and what is set for all kinds at once.
+
+Recipients, mute and words of a kind are one document, so that events ask for all at once (`Store` reads it).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from common.mongo import Document, Mongo, OnePartner
+from notifications.documents import entry_document, quiet_hours_document, quiet_hours_of
+from notifications.domain import ByEmail, Entry
+from notifications.quiet_hours import QuietHours
+from notifications.storage import refused_id, settings_id
+
+
+class Preferences:
+    """Queries by intent."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._settings = mongo.collection("settings")
+        self._refused = mongo.collection("refused")
+        self._unsubscribed = mongo.collection("unsubscribed")
+        self._quiet_hours = mongo.collection("quiet_hours")
+
+    async def set_entries(self, partner_id: str, kind: str, entries: Sequence[Entry]) -> None:
+        """Say who receives a kind. What is listed now is tried again, though it was refused or unsubscribed before."""
+        await self._set(partner_id, kind, {"entries": [entry_document(entry) for entry in entries]})
+        for entry in entries:
+            if isinstance(entry, ByEmail):
+                await self._refused.of(partner_id).delete_one({"_id": refused_id(partner_id, entry.email)})
+                await self.subscribe_again(partner_id, kind, entry.email)
+
+    async def subscribe_again(self, partner_id: str, kind: str, address: str) -> bool:
+        """False when this address had not unsubscribed."""
+        query = {"kind": kind, "address": address.casefold()}
+        return (await self._unsubscribed.of(partner_id).delete_one(query)).deleted_count > 0
+
+    async def reset_entries(self, partner_id: str, kind: str) -> None:
+        await self._unset(partner_id, kind, "entries")
+
+    async def mute(self, partner_id: str, kind: str, until: datetime) -> None:
+        await self._set(partner_id, kind, {"muted_until": until})
+
+    async def unmute(self, partner_id: str, kind: str) -> None:
+        await self._unset(partner_id, kind, "muted_until")
+
+    async def set_words(self, partner_id: str, kind: str, language: str, words: Mapping[str, str]) -> None:
+        await self._set(partner_id, kind, {f"words.{language}": dict(words)})
+
+    async def reset_words(self, partner_id: str, kind: str, language: str) -> None:
+        await self._unset(partner_id, kind, f"words.{language}")
+
+    async def set_digest(self, partner_id: str, kind: str, minutes: int) -> None:
+        await self._set(partner_id, kind, {"digest_minutes": minutes})
+
+    async def reset_digest(self, partner_id: str, kind: str) -> None:
+        await self._unset(partner_id, kind, "digest_minutes")
+
+    async def quiet_hours(self, partner_id: str) -> QuietHours | None:
+        document = await self._quiet_hours.of(partner_id).find_one({"_id": partner_id})
+        return quiet_hours_of(document) if document else None
+
+    async def set_quiet_hours(self, partner_id: str, hours: QuietHours) -> None:
+        await _upsert(self._quiet_hours.of(partner_id), partner_id, quiet_hours_document(hours))
+
+    async def reset_quiet_hours(self, partner_id: str) -> None:
+        await self._quiet_hours.of(partner_id).delete_one({"_id": partner_id})
+
+    async def _set(self, partner_id: str, kind: str, fields: Document) -> None:
+        await _upsert(self._settings.of(partner_id), settings_id(partner_id, kind), {"kind": kind, **fields})
+
+    async def _unset(self, partner_id: str, kind: str, field: str) -> None:
+        query: dict[str, Any] = {"_id": settings_id(partner_id, kind)}
+        await self._settings.of(partner_id).update_one(query, {"$unset": {field: ""}})
+
+
+async def _upsert(collection: OnePartner, document_id: str, fields: Document) -> None:
+    query, change = {"_id": document_id}, {"$set": fields}
+    try:
+        await collection.update_one(query, change, upsert=True)
+    except DuplicateKeyError:  # another request made the document in this moment: now it is there to be changed
+        await collection.update_one(query, change)
