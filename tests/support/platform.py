@@ -95,6 +95,7 @@ class Platform:
         self.io = KafkaIO(kafka_bootstrap, self.prefix)
         self.tokens = Tokens()
         self._services: dict[str, Service] = {}
+        self._replicas: list[Service] = []
         self._apart: dict[str, Platform] = {}
         self._lock = asyncio.Lock()
 
@@ -119,6 +120,14 @@ class Platform:
                 await self._services[name].start()
         return self._services[name]
 
+    async def replica(self, of: Service) -> Service:
+        """Another process of a running service: of the same group, on the same database."""
+        environment = {**of.environment, "SERVICE_PORT": str(free_port())}
+        made = Service(self, of.name, environment)
+        self._replicas.append(made)
+        await made.start()
+        return made
+
     async def apart(self, instance: str) -> "Platform":
         """Another platform on the same broker and database, which shares nothing with this one."""
         async with self._lock:
@@ -131,7 +140,7 @@ class Platform:
         """End every process and forget the databases."""
         for platform in self._apart.values():
             await platform.close()
-        for service in self._services.values():
+        for service in [*self._services.values(), *self._replicas]:
             await service.close()
         await self.io.close()
         await self._delete_topics()

@@ -1,6 +1,7 @@
 """How things of the domain look as documents, and back."""
 
 import json
+from dataclasses import asdict, fields
 from datetime import time
 from typing import Any
 
@@ -19,13 +20,20 @@ from notifications.domain import (
     Decision,
     Entry,
     Escalated,
+    ForDigest,
     LeftOut,
+    Line,
     Occurrence,
     Partner,
     Person,
 )
 from notifications.kinds.domain import Words
 from notifications.quiet_hours import QuietHours
+
+
+def settings_id(partner_id: str, kind: str) -> str:
+    """Names a kind as one partner has it."""
+    return f"{partner_id}/{kind}"
 
 
 def partner_of(document: Document) -> Partner:
@@ -147,7 +155,15 @@ def decision_document(decision: Decision) -> Document:
         "consumed_at": decision.consumed_at,
         "muted_until": decision.muted_until,
         "escalations": [],
+        "digest": _digest_document(decision, decision.digest) if decision.digest else None,
+        "lines": [asdict(one) | {"to": list(one.to)} for one in decision.lines],
     }
+
+
+def _digest_document(decision: Decision, digest: ForDigest) -> Document:
+    """With what its collection is found by: whose it is, and whether it is still collected."""
+    of = settings_id(decision.about.partner_id, decision.about.kind)
+    return asdict(digest) | {"of": of, "pending": digest.sent_in is None}
 
 
 def decision_of(document: Document) -> Decision:
@@ -160,7 +176,13 @@ def decision_of(document: Document) -> Decision:
             Escalated(one["of"], one["level"], tuple(map(_addressed, one["to"]))) for one in document["escalations"]
         ),
         left_out=tuple(LeftOut(**one) for one in document["left_out"]),
+        digest=_digest(document["digest"]) if document["digest"] else None,
+        lines=tuple(Line(**one | {"to": tuple(one["to"])}) for one in document["lines"]),
     )
+
+
+def _digest(document: Document) -> ForDigest:
+    return ForDigest(**{one.name: document[one.name] for one in fields(ForDigest)})
 
 
 def escalation_document(one: Escalated) -> Document:

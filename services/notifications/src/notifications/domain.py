@@ -199,6 +199,31 @@ class Escalated:
 
 
 @dataclass(frozen=True, slots=True)
+class ForDigest:
+    """That the e-mails of a decision are collected, and what stands in the digest for it."""
+
+    until: datetime
+    subject: str
+    intro: str
+    place: int = 0
+    """Its place among what was consumed at the same moment."""
+    sent_in: str | None = None
+    """The id of the decision that is the digest; None while it is collected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a digest says of one event, and to which addresses."""
+
+    decision_id: str
+    source: str
+    event_id: str
+    subject: str
+    intro: str
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What became of an occurrence. Once stored it is never made again, whoever holds which role later."""
 
@@ -209,6 +234,25 @@ class Decision:
     muted_until: datetime | None = None
     """The kind was muted until then when the event was consumed, so nobody was told."""
     left_out: tuple[LeftOut, ...] = ()
+    digest: ForDigest | None = None
+    lines: tuple[Line, ...] = ()
+    """Of a decision that is a digest itself."""
+
+    @property
+    def at_once(self) -> tuple[Addressed, ...]:
+        """Whose messages leave now; the others are in a digest."""
+        return tuple(one for one in self.to if not self.digest or one.channel != "email")
+
+    def message_of(self, one: Addressed) -> str | None:
+        """The id of the message to one of `to`; None while it is collected for a digest."""
+        if not self.digest or one.channel != "email":
+            return one.message_id
+        return message_id(self.digest.sent_in, one.channel, one.address) if self.digest.sent_in else None
+
+
+def message_id(cause_id: str, channel: Channel, address: str) -> str:
+    """The id of a message, computed from what caused it so that asking twice is asking once."""
+    return computed_id(cause_id, channel, address.casefold())
 
 
 def fold(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -242,13 +286,13 @@ def at(data: Mapping[str, Any], pointer: str) -> Any:
 def address_messages(
     cause_id: str, recipients: Iterable[Recipient], quiet_until: datetime | None = None
 ) -> tuple[Addressed, ...]:
-    """Give every recipient a message id, computed from what caused it so that asking twice is asking once.
+    """Give every recipient a message.
 
     `quiet_until`: SMS leave then at the earliest; e-mail is never held back.
     """
     return tuple(
         Addressed(
-            message_id=computed_id(cause_id, one.channel, one.address.casefold()),
+            message_id=message_id(cause_id, one.channel, one.address),
             address=one.address,
             name=one.name,
             person_id=one.person_id,

@@ -17,6 +17,7 @@ from notifications.directory import Directory
 from notifications.domain import (
     Decision,
     Escalated,
+    ForDigest,
     Nobody,
     Occurrence,
     Partner,
@@ -25,7 +26,7 @@ from notifications.domain import (
 )
 from notifications.kinds.domain import Catalogue, Kind
 from notifications.kinds.handlers import Kinds
-from notifications.messages import dead_letter, escalation_record, message_record
+from notifications.messages import dead_letter, digest_line, escalation_record, message_record
 from notifications.resolving import next_in_chain, resolve
 from notifications.storage import Store
 
@@ -86,9 +87,9 @@ def _decide(
 ) -> tuple[list[Decision], list[Occurrence]]:
     decisions: dict[str, Decision] = {}
     undecided: list[Occurrence] = []
-    for one in occurrences:
+    for place, one in enumerate(occurrences):
         try:
-            decision = _decision(directory, one, now)
+            decision = _decision(directory, one, now, place)
         except Nobody:
             undecided.append(one)
         else:
@@ -96,8 +97,8 @@ def _decide(
     return list(decisions.values()), undecided
 
 
-def _decision(directory: Directory, about: Occurrence, now: datetime) -> Decision:
-    """Raises Nobody. Where the kind is muted nobody has to be there, and the event does not wait."""
+def _decision(directory: Directory, about: Occurrence, now: datetime, place: int) -> Decision:
+    """Raises Nobody and Poison. Where the kind is muted nobody has to be there, and the event does not wait."""
     partner = directory.partners.get(about.partner_id)
     if partner is None:
         raise Nobody
@@ -105,7 +106,11 @@ def _decision(directory: Directory, about: Occurrence, now: datetime) -> Decisio
         return Decision(about, (), now, muted_until=until)
     resolution = resolve_for(directory, partner)
     to = address_messages(about.id, resolution.recipients, directory.quiet_until(partner.id, now))
-    return Decision(about, to, now, left_out=resolution.left_out)
+    minutes = directory.of(partner.id).digest_minutes
+    digest: ForDigest | None = None
+    if minutes and any(one.channel == "email" for one in to):
+        digest = ForDigest(now + timedelta(minutes=minutes), *digest_line(directory, about, partner), place)
+    return Decision(about, to, now, left_out=resolution.left_out, digest=digest)
 
 
 def resolve_for(directory: Directory, partner: Partner) -> Resolution:
@@ -122,7 +127,7 @@ async def _decided_before(
 
 
 def _records(directory: Directory, decisions: Iterable[Decision]) -> list[Outgoing]:
-    return [message_record(directory, decision, to) for decision in decisions for to in decision.to]
+    return [message_record(directory, decision, to) for decision in decisions for to in decision.at_once]
 
 
 async def escalate_all(notifications: Notifications, events: Sequence[Received[MessageFailed]]) -> None:

@@ -6,6 +6,7 @@ from common.errors import Poison
 from common.jobs import Job, Stop
 from notifications import handlers
 from notifications.campaigns.handlers import Campaigns, serve_chunk
+from notifications.digests.handlers import Digests, send_due
 from notifications.handlers import Notifications
 
 BATCH = 500
@@ -35,6 +36,17 @@ def fan_outs(campaigns: Campaigns, partners_per_second: float, every_seconds: fl
                 await stop.wait_for(served / partners_per_second)
 
     return Job("campaigns", run)
+
+
+def digests(digests: Digests, every_seconds: float) -> Job:
+    """Send the digests that are due."""
+
+    async def run(stop: Stop) -> None:
+        while not stop.is_set():
+            if not await send_due(digests, datetime.now(UTC)):
+                await stop.wait_for(every_seconds)
+
+    return Job("digests", run)
 
 
 async def look_at_waiting(notifications: Notifications) -> None:

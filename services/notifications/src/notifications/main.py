@@ -11,6 +11,9 @@ from notifications import api, consumers, jobs
 from notifications.campaigns.handlers import Campaigns
 from notifications.campaigns.storage import INDEXES as CAMPAIGN_INDEXES
 from notifications.campaigns.storage import FanOuts
+from notifications.digests.handlers import Digests
+from notifications.digests.storage import INDEXES as DIGEST_INDEXES
+from notifications.digests.storage import Collected
 from notifications.handlers import Notifications
 from notifications.kinds import api as kinds_api
 from notifications.kinds.handlers import Kinds
@@ -30,12 +33,13 @@ def build(settings: Settings) -> FastAPI:
     campaigns = Campaigns(notifications, FanOuts(mongo))
     return service_app(
         settings, title="Switchboard notifications", mongo=mongo, kafka=kafka,
-        indexes=[*INDEXES, *CAMPAIGN_INDEXES],
+        indexes=[*INDEXES, *CAMPAIGN_INDEXES, *DIGEST_INDEXES],
         routers=[kinds_api.router, preferences_api.router, api.router],
         subscriptions=consumers.subscriptions(notifications, campaigns, kafka),
         jobs=[
             jobs.waiting_events(notifications, settings.wait_look_seconds),
             jobs.fan_outs(campaigns, settings.campaign_partners_per_second, settings.campaign_look_seconds),
+            jobs.digests(Digests(notifications, Collected(mongo)), settings.digest_look_seconds),
         ],
         provides=[notifications, kinds, PartnerSettings(notifications, Preferences(mongo))],
     )  # fmt: skip

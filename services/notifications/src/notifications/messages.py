@@ -22,9 +22,12 @@ from common.kafka.dead_letters import DeadLetter, StoredRecord
 from notifications import words
 from notifications.directory import Directory
 from notifications.domain import Addressed, Decision, Escalated, Occurrence, Partner
-from notifications.kinds.domain import Kind, Words
+from notifications.kinds.domain import FALLBACK, Kind, Words, shortened
 
 SOURCE = "/notifications"
+MOST_LINES = 200
+"""Events in a digest. With the longest of them it is still a message that can be sent, and escalated."""
+LONGEST_INTRO = 300
 
 
 def values_for(about: Occurrence, partner: Partner, to: Addressed) -> dict[str, Any]:
@@ -38,11 +41,30 @@ def values_for(about: Occurrence, partner: Partner, to: Addressed) -> dict[str, 
 
 def render(directory: Directory, decision: Decision, to: Addressed) -> Content:
     """The words of a decision's message to one recipient. Raises Poison."""
+    if decision.lines:
+        return _render_digest(directory, decision, to)
     about, kind = decision.about, directory.kind
     partner = directory.partners[about.partner_id]
     language = kind.language_for(about.data, partner.language)
     own = directory.of(partner.id).words.get(language, Words())
     return kind.render(to.channel, language, values_for(about, partner, to), own)
+
+
+def _render_digest(directory: Directory, decision: Decision, to: Addressed) -> Content:
+    partner = directory.partners.get(decision.about.partner_id)  # it may be gone since; its people are told though
+    language = directory.kind.language_for({}, partner.language if partner else FALLBACK)
+    lines = [one for one in decision.lines if to.address.casefold() in one.to]
+    values = {"name": directory.kind.name_in(language), "events": lines, "count": len(lines)}
+    return words.digest(language).email(values)
+
+
+def digest_line(directory: Directory, about: Occurrence, partner: Partner) -> tuple[str, str]:
+    """Subject and intro that stand for an event in a digest, which is for nobody in particular. Raises Poison."""
+    language = directory.kind.language_for(about.data, partner.language)
+    own = directory.of(partner.id).words.get(language, Words())
+    values = values_for(about, partner, Addressed("", "", "", None, ()))
+    content = directory.kind.templates[language].line(values, own)
+    return content[0], shortened(content[1], LONGEST_INTRO)
 
 
 def message_record(directory: Directory, decision: Decision, to: Addressed) -> Outgoing:

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from common.events import Channel, Content
-from notifications.domain import Addressed, Decision, LeftOut, Recipient
+from notifications.domain import Addressed, Decision, LeftOut, Line, Recipient
 from notifications.explaining import Trial
 
 
@@ -63,7 +63,7 @@ class SampleEvent(BaseModel):
 
 
 class ToldView(BaseModel):
-    message_id: str
+    message_id: str | None = Field(description="Null while it is collected for a digest.")
     channel: Channel
     address: str
     name: str
@@ -71,9 +71,9 @@ class ToldView(BaseModel):
     not_before: datetime | None = Field(description="An SMS waits until then for the end of quiet hours.")
 
     @classmethod
-    def of(cls, one: Addressed) -> "ToldView":
+    def of(cls, one: Addressed, message_id: str | None) -> "ToldView":
         return cls(
-            message_id=one.message_id,
+            message_id=message_id,
             channel=one.channel,
             address=one.address,
             name=one.name,
@@ -87,6 +87,18 @@ class EscalationView(BaseModel):
     to: list[ToldView]
 
 
+class CollectedView(BaseModel):
+    """An event that a digest is about."""
+
+    source: str
+    id: str
+    subject: str
+
+    @classmethod
+    def of(cls, one: Line) -> "CollectedView":
+        return cls(source=one.source, id=one.event_id, subject=one.subject)
+
+
 class EventView(BaseModel):
     """What became of an event for the caller's partner (A9)."""
 
@@ -98,6 +110,8 @@ class EventView(BaseModel):
     muted_until: datetime | None = Field(
         default=None, description="The kind was muted until then when the event was consumed: nobody was told."
     )
+    digest_due_at: datetime | None = Field(default=None, description="When its mails leave, in a digest.")
+    collected: list[CollectedView] = Field(default_factory=lambda: [], description="Of a digest: what it is about.")
     recipients: list[ToldView] = Field(default_factory=lambda: [])
     left_out: list[LeftOutView] = Field(default_factory=lambda: [])
     escalations: list[EscalationView] = Field(default_factory=lambda: [])
@@ -111,10 +125,12 @@ class EventView(BaseModel):
             kind=decision.about.kind,
             consumed_at=decision.consumed_at,
             muted_until=decision.muted_until,
-            recipients=[ToldView.of(one) for one in decision.to],
+            digest_due_at=decision.digest.until if decision.digest else None,
+            collected=[CollectedView.of(one) for one in decision.lines],
+            recipients=[ToldView.of(one, decision.message_of(one)) for one in decision.to],
             left_out=[LeftOutView.of(one) for one in decision.left_out],
             escalations=[
-                EscalationView(of_message_id=one.of_message_id, to=[ToldView.of(to) for to in one.to])
+                EscalationView(of_message_id=one.of_message_id, to=[ToldView.of(to, to.message_id) for to in one.to])
                 for one in decision.escalations
             ],
         )

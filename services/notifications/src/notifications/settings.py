@@ -15,4 +15,5 @@ class Settings(ServiceSettings):
     campaign_partners_per_second: float = Field(
         default=500, gt=0, description="a replica takes campaigns to so many partners a second at the most"
     )
+    digest_look_seconds: float = Field(default=1.0, gt=0, description="how often digests that are due are looked for")
     campaign_look_seconds: float = Field(default=1.0, gt=0, description="how often campaigns are looked for")

@@ -24,6 +24,7 @@ from notifications.documents import (
     person_of,
     preference_of,
     quiet_hours_of,
+    settings_id,
 )
 from notifications.domain import ByEmail, Closed, Decision, Escalated, Occurrence, Person
 from notifications.kinds.domain import Kind
@@ -229,10 +230,6 @@ class Store:
     async def keep_people(self, states: Sequence[ContactChanged]) -> None:
         """Take newer states into the projection; of the deleted only ids and version stay."""
         await keep_newer(self.people.of_all_partners, [(one.person_id, person_document(one)) for one in states])
-
-
-def settings_id(partner_id: str, kind: str) -> str:
-    return f"{partner_id}/{kind}"
 
 
 def refused_id(partner_id: str, address: str) -> str:

@@ -88,9 +88,15 @@ class Templates:
     def email(self, values: Mapping[str, Any], words: Words = OWN_WORDS) -> Content:
         """The mail; its subject is one line, whatever the values contain. Raises Poison when it is too long."""
         values = {**values, "intro": _text(words.intro or self.intro, values, MOST_INTRO)}
-        subject = _one_line(_text(words.subject or self.subject, values, MOST_TEXT))
+        subject = shortened(_one_line(_text(words.subject or self.subject, values, MOST_TEXT)), MOST_SUBJECT)
         html = render(compile_template(self.html, markup=True), values, MOST_HTML)
-        return _content(subject[:MOST_SUBJECT], _text(self.text, values, MOST_TEXT), html)
+        return _content(subject, _text(self.text, values, MOST_TEXT), html)
+
+    def line(self, values: Mapping[str, Any], words: Words = OWN_WORDS) -> tuple[str, str]:
+        """Subject and intro alone, a line each. Raises Poison when they are too long."""
+        intro = _text(words.intro or self.intro, values, MOST_INTRO)
+        subject = _text(words.subject or self.subject, {**values, "intro": intro}, MOST_TEXT)
+        return shortened(_one_line(subject), MOST_SUBJECT), _one_line(intro)
 
     def short(self, values: Mapping[str, Any]) -> Content:
         """The SMS, one line. Raises Poison when it is too long."""
@@ -103,6 +109,11 @@ def _text(source: str, values: Mapping[str, Any], most: int) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def shortened(text: str, most: int) -> str:
+    """At most `most` characters of it."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _content(subject: str, text: str, html: str) -> Content:

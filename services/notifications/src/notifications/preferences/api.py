@@ -15,6 +15,7 @@ from notifications.preferences import handlers, suggestions
 from notifications.preferences.domain import BadMute, SmsNotAllowed
 from notifications.preferences.handlers import Settings
 from notifications.preferences.schemas import (
+    Digest,
     KindSettings,
     Mute,
     QuietHoursFields,
@@ -70,6 +71,20 @@ async def mute(kind: str, mute: Mute, caller: Writer, settings: SettingsDep, lan
 async def unmute(kind: str, caller: Writer, settings: SettingsDep) -> None:
     """Tell of a kind again, from the next event on (A6)."""
     await handlers.unmute(settings, caller.partner_id, kind)
+
+
+@router.put("/settings/{kind}/digest", responses=ALWAYS | errors(UnknownKind))
+async def set_digest(
+    kind: str, digest: Digest, caller: Writer, settings: SettingsDep, language: Language = "en"
+) -> KindSettings:
+    """At most one e-mail of a kind in so many minutes, with all its events in it (A6)."""
+    return KindSettings.of(await handlers.set_digest(settings, caller.partner_id, kind, digest.minutes), language)
+
+
+@router.delete("/settings/{kind}/digest", status_code=204, responses=ALWAYS | errors(UnknownKind))
+async def reset_digest(kind: str, caller: Writer, settings: SettingsDep) -> None:
+    """An e-mail for each event again; what was collected leaves when it is due (A6)."""
+    await handlers.reset_digest(settings, caller.partner_id, kind)
 
 
 @router.get("/suggestions", responses=ALWAYS)

@@ -27,6 +27,7 @@ class Setting:
     falls_back_to: str | None
     left_out: tuple[LeftOut, ...]
     muted_until: datetime | None
+    digest_minutes: int | None
     words: dict[str, Words] = field(default_factory=lambda: {})
 
 
@@ -65,6 +66,7 @@ async def _setting(settings: Settings, partner_id: str, kind: Kind) -> Setting:
         falls_back_to=falls_back_to,
         left_out=left_out,
         muted_until=directory.muted_until(partner_id, datetime.now(UTC)),
+        digest_minutes=own.digest_minutes,
         words=dict(own.words),
     )
 
@@ -116,6 +118,18 @@ async def mute(settings: Settings, partner_id: str, kind_id: str, until: datetim
 async def unmute(settings: Settings, partner_id: str, kind_id: str) -> None:
     """Tell of this kind again. Raises UnknownKind."""
     await settings.preferences.unmute(partner_id, (await settings.kind(kind_id)).id)
+
+
+async def set_digest(settings: Settings, partner_id: str, kind_id: str, minutes: int) -> Setting:
+    """Send at most one e-mail of this kind in so many minutes, with all its events in it (A6). Raises UnknownKind."""
+    kind = await settings.kind(kind_id)
+    await settings.preferences.set_digest(partner_id, kind.id, minutes)
+    return await _setting(settings, partner_id, kind)
+
+
+async def reset_digest(settings: Settings, partner_id: str, kind_id: str) -> None:
+    """An e-mail for each event again; what is collected leaves when it is due. Raises UnknownKind."""
+    await settings.preferences.reset_digest(partner_id, (await settings.kind(kind_id)).id)
 
 
 async def set_words(

@@ -83,6 +83,7 @@ class KindSettings(BaseModel):
     falls_back_to: str | None = Field(description="manager, owner or nobody when nobody listed can be reached (A8).")
     left_out: list[LeftOutView] = Field(description="Who is meant, but not told at this moment, and why.")
     muted_until: datetime | None = Field(description="Nobody is told of this kind before; null when it is not muted.")
+    digest_minutes: int | None = Field(description="One e-mail in so many minutes; null: one for each event.")
     words: dict[str, WordsFields] = Field(description="The partner's own, by language.")
 
     @classmethod
@@ -98,6 +99,7 @@ class KindSettings(BaseModel):
             falls_back_to=setting.falls_back_to,
             left_out=[LeftOutView.of(one) for one in setting.left_out],
             muted_until=setting.muted_until,
+            digest_minutes=setting.digest_minutes,
             words=words,
         )
 
@@ -108,6 +110,14 @@ class Mute(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     until: Time = Field(description="In the future, at most 365 days ahead. Without an offset it is UTC.")
+
+
+class Digest(BaseModel):
+    """At most one e-mail in so many minutes, with everything in it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    minutes: int = Field(ge=5, le=1440)
 
 
 class SuggestionView(BaseModel):

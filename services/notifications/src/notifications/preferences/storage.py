@@ -10,10 +10,10 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from common.mongo import Document, Mongo, OnePartner
-from notifications.documents import entry_document, quiet_hours_document, quiet_hours_of
+from notifications.documents import entry_document, quiet_hours_document, quiet_hours_of, settings_id
 from notifications.domain import ByEmail, Entry
 from notifications.quiet_hours import QuietHours
-from notifications.storage import refused_id, settings_id
+from notifications.storage import refused_id
 
 
 class Preferences:
