@@ -1,0 +1,65 @@
+"""Two replicas of notifications are killed again and again, and a third comes and goes (A7, F6)."""
+
+import asyncio
+
+from common.events import OrderCreated
+from tests.notifications.steps import knows
+from tests.support.eventually import eventually, unique
+from tests.support.partners import announce_partner, announce_person
+from tests.support.platform import Platform, Service
+from tests.support.results import keep
+
+EVENTS = 20_000
+PARTNERS = 40
+
+
+async def test_each_of_20000_events_has_exactly_its_messages(platform: Platform) -> None:
+    """A7, F6: the ledger is what the publisher wrote down; the outbox's intake is compared with it."""
+    apart = await platform.apart(unique("replicas"))
+    outbox = await apart.service("outbox")
+    one = await apart.service("notifications")
+    other = await apart.replica(one)
+    people: dict[str, list[str]] = {}
+    for i in range(PARTNERS):
+        partner = await announce_partner(apart.io)
+        people[partner] = [(await announce_person(apart.io, partner, "manager")).email for _ in range(1 + i % 2)]
+    for partner, addresses in people.items():
+        await knows(one, partner, *addresses)
+    orders = [(list(people)[i % PARTNERS], f"n-{i}") for i in range(EVENTS)]
+    ledger = {(number, address) for partner, number in orders for address in people[partner]}
+    messages = outbox.database["messages"]
+
+    async def taken_in(count: int) -> None:
+        async def enough() -> bool:
+            return await messages.estimated_document_count() >= count
+
+        await eventually(enough, timeout=120, what=f"{count} messages in the outbox")
+
+    async def disturb() -> None:
+        victims: list[Service] = [one, other] * 6
+        for kill, victim in enumerate(victims, start=1):
+            await taken_in(len(ledger) * kill // 14)
+            victim.kill()
+            await victim.start()
+        third = await apart.replica(one)
+        await taken_in(len(ledger) * 13 // 14)
+        await third.stop()
+
+    publishing = [
+        apart.io.publish_many(
+            [(number, OrderCreated(partner_id=partner, order_number=number)) for partner, number in part]
+        )
+        for part in (orders[i : i + 1_000] for i in range(0, EVENTS, 1_000))
+    ]
+    await asyncio.gather(disturb(), *publishing)
+    await taken_in(len(ledger))
+    found = [(one["order_number"], one["recipient"]["address"]) async for one in messages.find({})]
+    row = {
+        "fault": "SIGKILL of two replicas of notifications, six times each, and one joins and leaves",
+        "orders": EVENTS,
+        "lost": len(ledger - set(found)),
+        "told_twice": len(found) - len(set(found)),
+        "told_wrongly": len(set(found) - ledger),
+    }
+    keep(row)
+    assert row["lost"] == row["told_twice"] == row["told_wrongly"] == 0, row

@@ -1,0 +1,174 @@
+"""Every route of every service, asked without a token, without the permission, and by another company (A5, B7, F1).
+
+The routes are those of the published OpenAPI documents: a new one fails here until it has a sample.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from common.auth import Permission
+from common.events import OrderCreated
+from tests.architecture.test_routes import OPEN
+from tests.contracts.test_contracts import GENERATOR
+from tests.support.company import Company, found_company
+from tests.support.eventually import eventually, unique
+from tests.support.mail import MailServer
+from tests.support.platform import Platform
+
+DOCUMENTS = Path(__file__).parents[2] / "contracts" / "openapi"
+
+NEEDS_NO_PERMISSION = {
+    "GET /roles": "a list that is the same for everybody",
+    "GET /address-types": "the same",
+    "GET /kinds": "the same",
+    "GET /kinds/{kind}": "the same",
+    "GET /me": "about whoever asks",
+    "GET /partner": "about the company of whoever asks",
+}
+
+PERSON = {"first_name": "Eve", "last_name": "Other", "email": "eve@other.example.com", "roles": ["sales"]}
+ADDRESS = {"types": ["warehouse"], "street": "Other 1", "city": "Other", "country": "PL"}
+RECORD = {"kind": "person", "first_name": "Eve", "email": "eve@other.example.com"}
+ACCOUNT = {"name": "Other", "from_address": "shop@other.example.com", "host": "127.0.0.1", "port": 2525, "tls": "none"}
+USER = {"email": "eve@other.example.com", "name": "Eve", "password": "correct horse battery", "permissions": []}
+SHIPPED = Path(__file__).parents[2] / "services/notifications/src/notifications/kinds/shipped"
+KIND = json.loads((SHIPPED / "order.created.json").read_text())
+BODIES: dict[str, Any] = {
+    "POST /persons": PERSON,
+    "PUT /persons/{person_id}": PERSON,
+    "PATCH /persons/{person_id}": {"first_name": "Eve"},
+    "POST /persons/import": "first_name,last_name,email\nEve,Other,eve@other.example.com\n",
+    "POST /addresses": ADDRESS,
+    "PUT /addresses/{address_id}": ADDRESS,
+    "PATCH /addresses/{address_id}": {"city": "Other"},
+    "POST /records": RECORD,
+    "PUT /records/{record_id}": RECORD,
+    "PATCH /partner": {"language": "cs"},
+    "POST /partners": {"name": "Other", "owner": {name: USER[name] for name in ("email", "name", "password")}},
+    "POST /users": USER,
+    "PATCH /users/{user_id}": {"name": "Eve"},
+    "PUT /kinds/{kind}": KIND,
+    "POST /kinds/preview": {"kind": KIND},
+    "POST /kinds/{kind}/dry-run": {"order_number": "1"},
+    "PUT /settings/{kind}": {"recipients": [{"role": "sales"}]},
+    "PUT /settings/{kind}/digest": {"minutes": 5},
+    "PUT /settings/{kind}/mute": {"until": "2026-12-24T00:00:00Z"},
+    "PUT /settings/{kind}/words/{language}": {"subject": "Other"},
+    "PUT /quiet-hours": {"start": "22:00", "until": "06:00", "time_zone": "Europe/Warsaw"},
+    "POST /accounts": ACCOUNT,
+    "PUT /accounts/{account_id}": ACCOUNT,
+}
+QUERIES = {"q": "secret", "source": "/test"}
+
+
+def routes() -> Iterator[tuple[str, str, str]]:
+    """(service, method, path) of all that is published."""
+    for service in GENERATOR.SERVICES:
+        for path, operations in json.loads((DOCUMENTS / f"{service}.json").read_text())["paths"].items():
+            yield from ((service, method.upper(), path) for method in operations if path not in OPEN)
+
+
+class Victim:
+    """A company that has something of everything, each with the word "secret" in it."""
+
+    def __init__(self, company: Company, word: str) -> None:
+        self.company = company
+        self.word = word
+        self.event_id = unique("e")
+        self.ids: dict[str, str] = {"kind": "order.created", "language": "en", "version": "1", "order_number": word}
+
+    async def fill(self, platform: Platform, mail: MailServer) -> None:
+        call, word = self.company.call, self.word
+        mia = await self.company.adds(word, "manager")
+        self.ids["address"] = mia
+        self.ids["person_id"] = (await call("contacts", "GET", "/persons"))["items"][0]["id"]
+        self.ids["address_id"] = (await call("contacts", "POST", "/addresses", ADDRESS | {"street": word}))["id"]
+        self.ids["record_id"] = (await call("crm", "POST", "/records", RECORD | {"first_name": word, "email": mia}))[
+            "id"
+        ]
+        user = USER | {"name": word, "email": f"user-{mia}"}
+        self.ids["user_id"] = (await call("identity", "POST", "/users", user))["id"]
+        self.ids["account_id"] = (await call("outbox", "GET", "/accounts"))[0]["id"]
+        await call("notifications", "PUT", "/settings/order.created/words/en", {"subject": word})
+        await self.company.would_tell("order.created", {"order_number": "1"}, mia)
+        order = OrderCreated(partner_id=self.company.partner_id, order_number=word)
+        await platform.io.publish(order, event_id=self.event_id)
+        await eventually(lambda: mail.to(mia))
+        self.ids["message_id"] = (await self.company.box())[0]["id"]
+
+        async def sent() -> bool:
+            timeline = await call("crm", "GET", f"/records/{self.ids['record_id']}/timeline")
+            [health] = await call("outbox", "GET", "/accounts/health")
+            return (await self.company.box())[0]["status"] == "SENT" and len(timeline["items"]) == 1 and health["works"]
+
+        await eventually(sent)
+
+    async def everything(self) -> dict[str, str]:
+        """What its own people see of it."""
+        found: dict[str, str] = {}
+        for service, method, path in routes():
+            if method == "GET":
+                answer = await self.ask(service, method, path, self.company.headers)
+                found[f"{service} {path}"] = answer.text
+        return found
+
+    async def ask(self, service: str, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
+        """Ask for what is this company's, with the token of somebody."""
+        sample = BODIES.get(f"{method} {path}")
+        is_text = isinstance(sample, str)
+        return await self.company.services[service].http.request(
+            method,
+            path.format(**self.ids),
+            params={**QUERIES, "id": self.event_id},
+            headers=headers | ({"Content-Type": "text/csv"} if is_text else {}),
+            content=sample if is_text else None,
+            json=None if is_text else sample,
+        )
+
+
+async def victim(platform: Platform, mail: MailServer) -> Victim:
+    made = Victim(await found_company(platform, mail), unique("secret").replace("_", "-"))
+    await made.fill(platform, mail)
+    return made
+
+
+def test_every_route_that_takes_something_has_a_sample() -> None:
+    """The samples say that a route is tested with what it takes."""
+    taking = set[str]()
+    for service in GENERATOR.SERVICES:
+        for path, operations in json.loads((DOCUMENTS / f"{service}.json").read_text())["paths"].items():
+            taking |= {f"{m.upper()} {path}" for m, one in operations.items() if "requestBody" in one}
+    assert taking - {f"POST {path}" for path in OPEN} == set(BODIES)
+
+
+async def test_no_route_answers_without_a_token_or_without_the_permission(platform: Platform, mail: MailServer) -> None:
+    """A5, B7: 401 without a token; 403 that names the permission with a token that has none."""
+    one = await victim(platform, mail)
+    nobody = platform.tokens.sign(one.company.partner_id)
+    for service, method, path in routes():
+        answer = await one.ask(service, method, path, {})
+        assert answer.status_code == 401, f"{method} {path}: {answer.status_code}"
+        answer = await one.ask(service, method, path, {"Authorization": f"Bearer {nobody}"})
+        if f"{method} {path}" not in NEEDS_NO_PERMISSION:
+            assert answer.status_code == 403, f"{method} {path}: {answer.status_code}"
+            assert any(permission in answer.text for permission in Permission), answer.text
+
+
+async def test_no_route_shows_or_changes_what_is_another_companys(platform: Platform, mail: MailServer) -> None:
+    """F1: with an owner's token, and the ids of the other company."""
+    one, stranger = await victim(platform, mail), await found_company(platform, mail)
+    before = await one.everything()
+    assert sum(one.word in text for text in before.values()) >= 10, "the company has something in every service"
+    for service, method, path in routes():
+        answer = await one.ask(service, method, path, stranger.headers)
+        assert answer.status_code < 500, f"{method} {path}: {answer.text}"
+        assert one.word not in answer.text, f"{method} {path} shows it"
+        assert one.company.partner_id not in answer.text, f"{method} {path} shows it"
+        if "_id}" in path:
+            assert answer.status_code in (403, 404), f"{method} {path}: {answer.status_code}"
+    after = await one.everything()
+    assert {name for name in before if before[name] != after[name]} == set()
