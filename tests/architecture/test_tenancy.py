@@ -8,9 +8,12 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from common.auth import STAFF_ONLY, Permission
 from tests.contracts.test_contracts import GENERATOR
+from tests.support.tokens import Tokens
 
 ROOT = Path(__file__).parents[2]
 ALL = "of_all_partners"
@@ -35,6 +38,16 @@ REQUESTS_MAY_REACH = {
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+SHARED = {
+    "signing_keys": "the platform's own",
+    "announcements": "no request reads them",
+    "dead_letters": "for staff: what cannot be read may not say whose it is",
+    "kinds": "the same for every partner; staff write them",
+    "fan_outs": "one event that concerns many partners; no route reads it",
+}
+"""Collections of documents that belong to no partner."""
 
 
 def reached_from_routes(sources: Path) -> dict[str, str]:
@@ -105,6 +118,34 @@ def test_only_ways_out_and_wiring_name_the_collection_of_all_partners(service: s
     sources = ROOT / "services" / service / "src" / service
     naming = {path.name for path in sources.rglob("*.py") if ALL in _attributes(ast.parse(path.read_text()))}
     assert naming <= {"storage.py", "queue.py", "announcements.py", "consumers.py", "jobs.py", "main.py"}
+
+
+@pytest.mark.parametrize("service", GENERATOR.SERVICES)
+async def test_dead_letters_are_for_staff_alone(service: str) -> None:
+    """F6: every route is refused to whoever has all that a user of a partner can have."""
+    app, tokens = GENERATOR.app_of(service), Tokens()
+    app.state.token_check.keys.apply(tokens.announcement)
+    owner = tokens.headers("prt_1", *(set(Permission) - STAFF_ONLY))
+    paths = {path: methods for path, methods in app.openapi()["paths"].items() if path.startswith("/dead-letters")}
+    assert len(paths) == 6
+    body = {"note": "x", "reason": "x"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        for path, method in ((path, method) for path, methods in paths.items() for method in methods):
+            answer = await client.request(method, path.format(letter_id="x"), headers=owner, json=body)
+            assert (answer.status_code, answer.json()["permission"] in STAFF_ONLY) == (403, True), path
+
+
+def test_what_belongs_to_no_partner_is_named() -> None:
+    """F1: every other collection asks for the partner."""
+    calls = (
+        node
+        for folder in ("libs", "services")
+        for path in (ROOT / folder).rglob("src/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "shared"
+    )
+    assert {ast.literal_eval(call.args[0]) for call in calls} == SHARED.keys()
+    assert reached_from_routes(ROOT / "libs/common/src/common/dead_letters") == {}
 
 
 def _attributes(tree: ast.AST) -> set[str]:

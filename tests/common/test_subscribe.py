@@ -11,7 +11,6 @@ from common.errors import Poison
 from common.events import OrderCreated, Received
 from common.jobs import Stop
 from common.kafka.connection import Kafka
-from common.kafka.replay import replay
 from common.kafka.subscribe import Subscription, subscribe
 from common.settings import KafkaSettings
 from tests.support.eventually import eventually, unique
@@ -166,20 +165,6 @@ async def test_a_flood_of_dead_letters_stops_the_reader(apart: Platform) -> None
     await eventually(lambda: reader.subscription.trouble == "stopped: too many dead letters")
     await reader.stop()
     assert 5 < len(await apart.io.dead_letters("order.created", GROUP, count=6)) < 12
-
-
-async def test_dead_letters_are_replayed_once(apart: Platform) -> None:
-    """F6: after the cause is mended they come back, and only once."""
-    reader = Reader(apart, kafka_attempts=1)
-    reader.bad = {"n-0", "n-1"}
-    await apart.io.publish_many([(f"{i}", order(f"n-{i}")) for i in range(2)])
-    reader.start()
-    await apart.io.dead_letters("order.created", GROUP, count=2)
-    reader.bad = set()
-    assert await replay(reader.kafka, "order.created", GROUP) == 2
-    await eventually(lambda: sorted(reader.seen) == ["n-0", "n-1"])
-    assert await replay(reader.kafka, "order.created", GROUP) == 0
-    await reader.stop()
 
 
 async def test_a_handler_may_call_an_event_poison(apart: Platform) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from common.auth import STAFF_ONLY
 from common.events import MessageSent, OrderCreated
 from local_stack import Stack
 from tests.support.eventually import eventually, unique
@@ -78,3 +79,39 @@ async def test_a_killed_part_loses_nothing_and_the_services_go_on_by_themselves(
     await platform.close()
     assert row["lost"] == row["doubled_unmarked"] == 0, row
     assert seconds < BACK_WITHIN_SECONDS
+
+
+@pytest.mark.parametrize("part", ["mongo", "kafka"])
+async def test_dead_letters_are_all_kept_though_a_part_is_killed_among_them(
+    stack: Stack, tmp_path: Path, part: str
+) -> None:
+    """F6: each is listed once, those included that were set aside while the database was away."""
+    platform = Platform(stack.kafka_bootstrap, stack.mongo_url, tmp_path)
+    await platform.prepare()
+    service = await platform.service("notifications", KAFKA_DEAD_LETTERS_PER_MINUTE="1000")
+    staff = platform.tokens.headers("platform", *STAFF_ONLY)
+
+    async def publish(ids: range) -> None:
+        for number in ids:
+            headers = [("ce_id", str(number).encode()), ("ce_source", b"/s")]
+            await platform.io.publish_raw("order.created", key=b"k", value=b"{", headers=headers)
+
+    async def are_open(least: int) -> bool:
+        answer = await service.http.get("/dead-letters", params={"limit": 1, "total": True}, headers=staff)
+        return answer.status_code == 200 and answer.json()["total"] >= least
+
+    await publish(range(150))
+    await eventually(lambda: are_open(10))
+    await asyncio.to_thread(stack.kill, part)
+    await eventually(lambda: answers(service, "/readyz", 503), timeout=15)
+    if part == "mongo":
+        await publish(range(150, 200))
+        await asyncio.to_thread(stack.restart, part)
+    else:
+        await asyncio.to_thread(stack.restart, part)
+        await publish(range(150, 200))
+    await eventually(lambda: answers(service, "/readyz", 200), timeout=30)
+    await eventually(lambda: are_open(200), timeout=30)
+    ids = [letter["event_id"] async for letter in service.database["dead_letters"].find({})]
+    await platform.close()
+    assert sorted(ids, key=int) == [str(number) for number in range(200)]

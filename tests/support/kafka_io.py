@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from common.events import Event, Received, encode
 from common.events.envelope import decode
@@ -77,19 +77,37 @@ class KafkaIO:
         """Publish every record about a partner once more, in every topic, the newest first; returns how many."""
         count = 0
         for topic in TOPICS:
-            consumer = await self._consumer(topic.name)
-            try:
-                ends = await consumer.end_offsets(list(consumer.assignment()))
-                records: list[Any] = []
-                while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-                    records += [one for part in (await consumer.getmany(timeout_ms=100)).values() for one in part]
-            finally:
-                await consumer.stop()
+            records = await self.records(topic.name)
             mine = [one for one in records if one.value and partner_id.encode() in (one.key or b"")]
             for record in reversed(mine):
                 await self.publish_raw(topic.name, key=record.key, value=record.value, headers=list(record.headers))
             count += len(mine)
         return count
+
+    async def records(self, topic: str) -> list[Any]:
+        """Every record that is in a topic now, as it is there."""
+        consumer = await self._consumer(topic)
+        found: list[Any] = []
+        try:
+            ends = await consumer.end_offsets(list(consumer.assignment()))
+            while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+                found += [one for part in (await consumer.getmany(timeout_ms=100)).values() for one in part]
+        finally:
+            await consumer.stop()
+        return found
+
+    async def rewind(self, topic: str, group: str) -> None:
+        """Let a group without members begin again with what is in the topic, which has one partition."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, group_id=self.prefix + group, enable_auto_commit=False
+        )
+        partition = TopicPartition(self.prefix + topic, 0)
+        consumer.assign([partition])
+        await consumer.start()
+        try:
+            await consumer.commit({partition: 0})
+        finally:
+            await consumer.stop()
 
     def follow(self, model: type[E]) -> Followed[E]:
         """What is in the topic of `model`, kept up to date from its beginning."""

@@ -7,11 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -97,6 +98,7 @@ class Platform:
         self._services: dict[str, Service] = {}
         self._replicas: list[Service] = []
         self._apart: dict[str, Platform] = {}
+        self._more_topics: list[NewTopic] = []
         self._lock = asyncio.Lock()
 
     async def prepare(self) -> None:
@@ -104,6 +106,11 @@ class Platform:
         await create_topics(KafkaSettings(kafka_bootstrap=self.kafka_bootstrap, kafka_prefix=self.prefix))
         key = self.tokens.announcement
         await self.io.publish(key, event_id=key.kid, source="/test")
+
+    async def make_topic(self, name: str) -> None:
+        """Make a topic that is not in the registry."""
+        self._more_topics.append(NewTopic(self.prefix + name, 1, 1))
+        await self._admin(lambda admin: admin.create_topics(self._more_topics[-1:]))
 
     async def service(self, name: str, instance: str = "", **environment: str) -> Service:
         """The running service `name`.
@@ -150,11 +157,16 @@ class Platform:
 
     async def _delete_topics(self) -> None:
         """A broker that is not ours alone must not fill up with the topics of past sessions."""
+        topics = wanted_topics(KafkaSettings(kafka_prefix=self.prefix)) + self._more_topics
+        await self._admin(lambda admin: admin.delete_topics([topic.name for topic in topics]))
+
+    async def _admin(self, work: Callable[[AIOKafkaAdminClient], Awaitable[Any]]) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka_bootstrap)
         await admin.start()
-        settings = KafkaSettings(kafka_prefix=self.prefix)
-        await admin.delete_topics([topic.name for topic in wanted_topics(settings)])
-        await admin.close()
+        try:
+            await work(admin)
+        finally:
+            await admin.close()
 
     def _database(self, name: str) -> str:
         return f"{self.prefix}{name}".replace(".", "_")

@@ -38,6 +38,8 @@ USER = {"email": "eve@other.example.com", "name": "Eve", "password": "correct ho
 SHIPPED = Path(__file__).parents[2] / "services/notifications/src/notifications/kinds/shipped"
 KIND = json.loads((SHIPPED / "order.created.json").read_text())
 BODIES: dict[str, Any] = {
+    "POST /dead-letters/replay": {"reason": "not_json"},
+    "POST /dead-letters/{letter_id}/discard": {"note": "Other"},
     "POST /persons": PERSON,
     "PUT /persons/{person_id}": PERSON,
     "PATCH /persons/{person_id}": {"first_name": "Eve"},
@@ -79,7 +81,13 @@ class Victim:
         self.company = company
         self.word = word
         self.event_id = unique("e")
-        self.ids: dict[str, str] = {"kind": "order.created", "language": "en", "version": "1", "order_number": word}
+        self.ids: dict[str, str] = {
+            "kind": "order.created",
+            "language": "en",
+            "version": "1",
+            "order_number": word,
+            "letter_id": "1",
+        }
 
     async def fill(self, platform: Platform, mail: MailServer) -> None:
         call, word = self.company.call, self.word

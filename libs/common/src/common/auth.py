@@ -31,6 +31,10 @@ class Permission(StrEnum):
     """Staff: create partners and their owners."""
     KINDS_WRITE = "kinds:write"
     """Staff: write the kinds of notification."""
+    DEAD_LETTERS_READ = "dead_letters:read"
+    """Staff: see what could not be processed, of all partners."""
+    DEAD_LETTERS_WRITE = "dead_letters:write"
+    """Staff: replay and discard it."""
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
     """Create users of the own partner and say what they may do."""
@@ -45,6 +49,12 @@ class Permission(StrEnum):
     """Sender accounts: create, change, test."""
     CRM_READ = "crm:read"
     CRM_WRITE = "crm:write"
+
+
+STAFF_ONLY = frozenset(
+    {Permission.PARTNERS_WRITE, Permission.KINDS_WRITE, Permission.DEAD_LETTERS_READ, Permission.DEAD_LETTERS_WRITE}
+)
+"""No user of a partner ever has these, not even its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +160,8 @@ def requires(permission: Permission) -> Any:
 def _requirement(permission: Permission) -> Callable[[Caller], Caller]:
     def check(caller: SignedIn) -> Caller:
         if permission not in caller.permissions:
-            raise PermissionMissing(
-                f"You need the permission {permission}. The owner of your company can give it to you.",
-                permission=str(permission),
-            )
+            by = "Only staff have it" if permission in STAFF_ONLY else "The owner of your company can give it to you"
+            raise PermissionMissing(f"You need the permission {permission}. {by}.", permission=str(permission))
         return caller
 
     return check

@@ -1,10 +1,10 @@
 """Work that runs beside requests and records, for as long as the process lives."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from common.errors import is_own_trouble
 from common.logs import error_code, logger
@@ -89,7 +89,7 @@ class Job:
     what kind of error it was, so that the process is not ready meanwhile."""
 
     name: str
-    run: Callable[[Stop], Awaitable[None]]
+    run: Callable[[Stop], Coroutine[Any, Any, None]]
     trouble: str | None = None
 
     async def supervise(self, stop: Stop) -> None:
@@ -107,3 +107,14 @@ class Job:
                     backoff.reset()
                 await stop.wait_for(backoff.next())
                 self.trouble = None
+
+
+def every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> Job:
+    """The job that does `work` at once, and again so long after it was done."""
+
+    async def run(stop: Stop) -> None:
+        while not stop.is_set():
+            await work()
+            await stop.wait_for(seconds)
+
+    return Job(name, run)

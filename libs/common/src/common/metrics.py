@@ -7,6 +7,7 @@ _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 CONSUMED = Counter("switchboard_records_consumed_total", "Records whose effect is durable", ["topic"])
 DEAD_LETTERED = Counter("switchboard_records_dead_lettered_total", "Records set aside", ["topic", "reason"])
+OPEN_DEAD_LETTERS = Gauge("switchboard_open_dead_letters", "Neither replayed nor discarded", ["topic", "reason"])
 LAG = Gauge("switchboard_consumer_lag_records", "Records not read yet", ["topic", "partition"])
 BATCH_SIZE = Histogram("switchboard_batch_size_records", "Records handled at once", ["topic"], buckets=_SIZES)
 STALLED = Gauge("switchboard_subscription_stalled", "1 while a subscription waits for a part of ours", ["topic"])

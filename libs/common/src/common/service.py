@@ -21,6 +21,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 
 from common.auth import TokenCheck, TrustedKeys
+from common.dead_letters import api as dead_letters_api
+from common.dead_letters import storage as dead_letters
+from common.dead_letters.handlers import DeadLetters
+from common.dead_letters.jobs import jobs as dead_letter_jobs
 from common.events.identity import SigningKeyChanged
 from common.http import answer_with_problems
 from common.jobs import Backoff, Job, Stop
@@ -47,7 +51,7 @@ class Reader(Protocol):
 def service_app(
     settings: ServiceSettings,
     *,
-    title: str,
+    name: str,
     mongo: Mongo,
     kafka: Kafka,
     indexes: Sequence[Index] = (),
@@ -57,12 +61,14 @@ def service_app(
     provides: Sequence[object] = (),
     closes: Sequence[Callable[[], Any]] = (),
 ) -> FastAPI:
-    """The app of a service. `provides`: what routes ask for with `provided(type)`; `closes`: awaited at the end."""
+    """The app of `name`. `provides`: what routes ask for with `provided(type)`; `closes`: awaited at the end."""
     keys = TrustedKeys()
     key_table = Table(SigningKeyChanged, keys.apply, kafka)
     readers: list[tuple[str, Reader]] = [("signing keys", key_table)]
     readers += [(f"subscription {one.topic}", one) for one in subscriptions]
-    setup = _Setup(mongo, indexes)
+    setup = _Setup(mongo, [*indexes, *dead_letters.INDEXES])
+    letters = DeadLetters(dead_letters.DeadLetterStore(mongo), kafka)
+    jobs = [*jobs, *dead_letter_jobs(letters, name, timedelta(days=settings.dead_letters_kept_days))]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -80,13 +86,13 @@ def service_app(
         flush_traces()
         log.info("stopped")
 
-    app = FastAPI(title=title, version="1", lifespan=lifespan)
-    app.state.provided = {type(one): one for one in provides}
+    app = FastAPI(title=f"Switchboard {name}", version="1", lifespan=lifespan)
+    app.state.provided = {type(one): one for one in (*provides, letters)}
     app.state.token_check = TokenCheck(
         keys, settings.token_issuer, settings.token_audience, timedelta(seconds=settings.token_leeway_seconds)
     )
     answer_with_problems(app)
-    for router in routers:
+    for router in (*routers, dead_letters_api.router):
         app.include_router(router)
     app.include_router(_health(setup, mongo, kafka, readers, jobs))
     FastAPIInstrumentor.instrument_app(app, excluded_urls=HEALTH_PATHS)

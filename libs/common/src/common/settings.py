@@ -11,6 +11,9 @@ from typing import Any
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+DEAD_LETTER_ROOM = 10_000
+"""Bytes that a dead letter may have more than a record: for the headers that say why."""
+
 
 def secrets_dir() -> str | None:
     """The folder of secret files, if there is one: `SECRETS_DIR`, or `/run/secrets`."""
@@ -65,6 +68,9 @@ class ServiceSettings(KafkaSettings):
     mongo_database: str = ""
     mongo_pool: int = Field(default=50, ge=1)
     mongo_timeout_ms: int = Field(default=10_000, ge=100, description="one operation may take this long")
+    dead_letters_kept_days: float = Field(
+        default=90, gt=0, description="replayed and discarded dead letters are forgotten after this"
+    )
 
     token_issuer: str = "https://identity.switchboard"  # noqa: S105
     token_audience: str = "switchboard"  # noqa: S105

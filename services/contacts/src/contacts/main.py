@@ -28,7 +28,7 @@ def build(settings: Settings) -> FastAPI:
     relay = StateRelay(people.collection.of_all_partners, kafka, "/contacts", to_contact_changed)
     desk = PersonDesk(people, partners, relay)
     return service_app(
-        settings, title="Switchboard contacts", mongo=mongo, kafka=kafka,
+        settings, name="contacts", mongo=mongo, kafka=kafka,
         indexes=[*persons.INDEXES, *addresses.INDEXES],
         routers=[persons_api.router, addresses_api.router, coverage_api.router],
         subscriptions=[*partner_consumers.subscriptions(partners, kafka), *person_consumers.subscriptions(desk, kafka)],

@@ -18,7 +18,7 @@ def build(settings: Settings) -> FastAPI:
     mongo, kafka = Mongo(settings), Kafka(settings)
     store, entries = records.RecordStore(mongo), timeline.TimelineStore(mongo)
     return service_app(
-        settings, title="Switchboard crm", mongo=mongo, kafka=kafka, indexes=[*records.INDEXES, *timeline.INDEXES],
+        settings, name="crm", mongo=mongo, kafka=kafka, indexes=[*records.INDEXES, *timeline.INDEXES],
         routers=[records_api.router, timeline_api.router], subscriptions=subscriptions(entries, kafka),
         provides=[store, entries],
     )  # fmt: skip

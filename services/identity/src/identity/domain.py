@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from common.auth import Permission
+from common.auth import STAFF_ONLY, Permission
 from common.errors import Conflict, NotSignedIn, PermissionMissing
 
 PLATFORM = "platform"
 """The partner that staff belong to."""
-STAFF_ONLY = frozenset({Permission.PARTNERS_WRITE, Permission.KINDS_WRITE})
 OWNER_PERMISSIONS = frozenset(Permission) - STAFF_ONLY
 PASSWORD_MIN, PASSWORD_MAX = 12, 256
 

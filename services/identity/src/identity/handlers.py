@@ -162,8 +162,9 @@ async def _known(identity: Identity, partner_id: str, user_id: str) -> User:
 
 
 async def create_staff(identity: Identity, email: str, password: str, permissions: frozenset[str]) -> bool:
-    """The first user of the platform itself; False when he is there already."""
-    if await identity.store.user_by_email_of_all_partners(email.casefold()):
+    """A user of the platform itself; False when he is there already, who then gets the permissions that came since."""
+    if known := await identity.store.user_by_email_of_all_partners(email.casefold()):
+        await identity.store.change_user(PLATFORM, known.id, {"permissions": sorted(permissions)})
         return False
     password_hash = await identity.passwords.hash(password)
     user = User(new_id("usr"), PLATFORM, email.casefold(), "Staff", permissions, password_hash)

@@ -41,7 +41,7 @@ def build(settings: Settings) -> FastAPI:
     identity, mongo, kafka = wire(settings)
     relays = [Job("partner relay", identity.partner_relay.run), Job("key relay", identity.key_relay.run)]
     return service_app(
-        settings, title="Switchboard identity", mongo=mongo, kafka=kafka, indexes=INDEXES, routers=[api.router],
+        settings, name="identity", mongo=mongo, kafka=kafka, indexes=INDEXES, routers=[api.router],
         jobs=[*relays, jobs.key_rotation(identity)], provides=[identity],
     )  # fmt: skip
 

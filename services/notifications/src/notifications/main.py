@@ -32,7 +32,7 @@ def build(settings: Settings) -> FastAPI:
     notifications = Notifications(Store(mongo), kinds, kafka, timedelta(seconds=settings.wait_seconds))
     campaigns = Campaigns(notifications, FanOuts(mongo))
     return service_app(
-        settings, title="Switchboard notifications", mongo=mongo, kafka=kafka,
+        settings, name="notifications", mongo=mongo, kafka=kafka,
         indexes=[*INDEXES, *CAMPAIGN_INDEXES, *DIGEST_INDEXES],
         routers=[kinds_api.router, preferences_api.router, api.router],
         subscriptions=consumers.subscriptions(notifications, campaigns, kafka),

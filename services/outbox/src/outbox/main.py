@@ -38,7 +38,7 @@ def build(settings: Settings) -> FastAPI:
     delivery = Delivery(work, store, results, keyring, Network(settings.inner_hosts), rules)
     outbox = Outbox(store, work, kept, delivery, keyring, settings.ports, timedelta(days=settings.prune_after_days))
     return service_app(
-        settings, title="Switchboard outbox", mongo=mongo, kafka=kafka, indexes=INDEXES, routers=[api.router],
+        settings, name="outbox", mongo=mongo, kafka=kafka, indexes=INDEXES, routers=[api.router],
         subscriptions=consumers.subscriptions(outbox, kafka), jobs=jobs(outbox, settings.prune_look_seconds),
         provides=[outbox, settings],
     )  # fmt: skip

@@ -4,7 +4,7 @@ Binary mode (`ce_` headers, JSON value) is what we write; structured mode (`appl
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -168,14 +168,9 @@ def decode(record: Record, model: type[E]) -> Received[E]:
     Errors name fields and rules, never values: what is in a record may be somebody's address.
     """
     headers = _headers(record)
-    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if record.value is None:
         raise Poison("empty", "the record has no value")
-    if content_type == STRUCTURED_TYPE:
-        attributes, body = _structured(record.value)
-    else:
-        attributes = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
-        body = record.value
+    attributes, body = _opened(headers, record.value)
     _check(attributes, model)
     try:
         data = model.model_validate_json(body)
@@ -190,6 +185,23 @@ def decode(record: Record, model: type[E]) -> Received[E]:
         trace=headers.get("traceparent") or attributes.get("traceparent"),
         origin=Origin(record.topic, record.partition, record.offset),
     )
+
+
+def attributes_of(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+    """The CloudEvents attributes of any record, broken ones included, as far as they can be read."""
+    readable = {name.lower(): text.decode(errors="replace") for name, text in headers if text is not None}
+    try:
+        return _opened(readable, value or b"")[0]
+    except Poison:
+        return {}
+
+
+def _opened(headers: Mapping[str, str], value: bytes) -> tuple[dict[str, str], bytes]:
+    """Attributes and data, of either mode. Raises Poison."""
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == STRUCTURED_TYPE:
+        return _structured(value)
+    return {name[3:]: text for name, text in headers.items() if name.startswith("ce_")}, value
 
 
 def _headers(record: Record) -> dict[str, str]:

@@ -6,6 +6,7 @@ their own.
 """
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -19,9 +20,11 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from common import metrics
 from common.events.envelope import Outgoing
-from common.settings import KafkaSettings
+from common.settings import DEAD_LETTER_ROOM, KafkaSettings
 
 PING_SECONDS = 2.0
+TOPICS_SEEN_MS = 5_000
+"""A consumer of many topics looks so often which there are."""
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
 
 
@@ -60,7 +63,7 @@ class Kafka:
         self.settings = settings
         self._broker = KafkaBroker(
             settings.kafka_bootstrap.split(","), security=security(settings), consumer_only=True, logger=None,
-            graceful_timeout=None,
+            graceful_timeout=None, metadata_max_age_ms=TOPICS_SEEN_MS,
         )  # fmt: skip
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
@@ -80,7 +83,7 @@ class Kafka:
                 acks="all",
                 linger_ms=0,
                 max_batch_size=262_144,
-                max_request_size=self.settings.kafka_max_record_bytes,
+                max_request_size=self.settings.kafka_max_record_bytes + DEAD_LETTER_ROOM,
                 request_timeout_ms=10_000,
             )
             try:
@@ -131,9 +134,18 @@ class Kafka:
         Without a group it has all partitions, from their beginning. Waits as long as the topic is not made yet.
         The caller stops it. Raises a KafkaError when the broker is away.
         """
+        return await self._consumer([self.settings.kafka_prefix + topic], None, group)
+
+    async def consumer_of_all(self, ending: str, group: str) -> AIOKafkaConsumer:
+        """The same for every topic whose name ends so; one that is made later is found within `TOPICS_SEEN_MS`."""
+        pattern = f"{re.escape(self.settings.kafka_prefix)}.+{re.escape(ending)}$"
+        return await self._consumer([], pattern, group)
+
+    async def _consumer(self, topics: Sequence[str], pattern: str | None, group: str | None) -> AIOKafkaConsumer:
         settings = self.settings
         subscriber = self._broker.subscriber(
-            settings.kafka_prefix + topic,
+            *topics,
+            pattern=pattern,
             group_id=settings.kafka_prefix + group if group else None,
             batch=True,
             ack_policy=AckPolicy.MANUAL,

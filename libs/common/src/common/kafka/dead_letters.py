@@ -13,6 +13,7 @@ from common.events.registry import dead_letter_topic
 from common.kafka.connection import Kafka
 
 HEADER = "dlq_"
+LONGEST_DETAIL = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def to_record(letter: DeadLetter, topic: str, service: str) -> Outgoing:
     kept = [(name, value) for name, value in record.headers if not name.startswith(HEADER)]
     added = {
         "reason": poison.reason,
-        "detail": poison.detail,
+        "detail": poison.detail[:LONGEST_DETAIL],
         "topic": topic,
         "partition": str(record.partition),
         "offset": str(record.offset),

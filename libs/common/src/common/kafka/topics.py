@@ -13,7 +13,7 @@ from aiokafka.errors import (
 
 from common.events.registry import DAY_MS, DEFAULT_PARTITIONS, DEFAULT_RETENTION_MS, TOPICS, dead_letter_topic
 from common.kafka.connection import client_options
-from common.settings import KafkaSettings
+from common.settings import DEAD_LETTER_ROOM, KafkaSettings
 
 DEAD_LETTER_RETENTION_MS = 90 * DAY_MS
 
@@ -24,16 +24,16 @@ def wanted_topics(settings: KafkaSettings) -> list[NewTopic]:
     for topic in TOPICS:
         keep = {"cleanup.policy": "compact"} if topic.compacted else {"retention.ms": str(topic.retention_ms)}
         wanted.append(_topic(settings, topic.name, topic.partitions, keep))
-        for reader in topic.readers:
-            name = dead_letter_topic(topic.name, reader)
-            wanted.append(_topic(settings, name, 1, {"retention.ms": str(DEAD_LETTER_RETENTION_MS)}))
+        keep = {"retention.ms": str(DEAD_LETTER_RETENTION_MS)}
+        names = [dead_letter_topic(topic.name, reader) for reader in topic.readers]
+        wanted += [_topic(settings, name, 1, keep, room=DEAD_LETTER_ROOM) for name in names]
     return wanted
 
 
-def _topic(settings: KafkaSettings, name: str, partitions: int, keep: dict[str, str]) -> NewTopic:
+def _topic(settings: KafkaSettings, name: str, partitions: int, keep: dict[str, str], room: int = 0) -> NewTopic:
     replication = settings.kafka_replication
     configs = keep | {
-        "max.message.bytes": str(settings.kafka_max_record_bytes),
+        "max.message.bytes": str(settings.kafka_max_record_bytes + room),
         "min.insync.replicas": str(max(1, replication - 1)),
     }
     return NewTopic(settings.kafka_prefix + name, partitions, replication, topic_configs=configs)
