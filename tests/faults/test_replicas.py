@@ -1,11 +1,12 @@
 """Two replicas of notifications are killed again and again, and a third comes and goes (A7, F6)."""
 
 import asyncio
+from collections import Counter
 
-from common.events import OrderCreated
+from common.events import CampaignLaunched, MessageRequested, OrderCreated
 from tests.notifications.steps import knows
 from tests.support.eventually import eventually, unique
-from tests.support.partners import announce_partner, announce_person
+from tests.support.partners import announce_partner, announce_person, change_partner
 from tests.support.platform import Platform, Service
 from tests.support.results import keep
 
@@ -63,3 +64,45 @@ async def test_each_of_20000_events_has_exactly_its_messages(platform: Platform)
     }
     keep(row)
     assert row["lost"] == row["told_twice"] == row["told_wrongly"] == 0, row
+
+
+async def test_a_campaign_serves_each_of_2000_partners_once_though_it_is_killed_midway_again_and_again(
+    platform: Platform,
+) -> None:
+    """A7, F6: each has one decision and one message id. Both replicas at once, or one would end it meanwhile."""
+    apart = await platform.apart(unique("campaign"))
+    one = await apart.service("notifications", CAMPAIGN_PARTNERS_PER_SECOND="10000")
+    other = await apart.replica(one)
+    ids = [unique("prt") for _ in range(2_000)]
+    await asyncio.gather(*(change_partner(apart.io, partner) for partner in ids))
+
+    async def all_known() -> bool:
+        return await one.database["partners"].estimated_document_count() == len(ids)
+
+    await eventually(all_known, timeout=30)
+    requested = apart.io.follow(MessageRequested)
+    await apart.io.publish(CampaignLaunched(campaign_id="bf", name="BF", everyone=True), event_id="bf")
+    for kill in range(1, 10):
+        await eventually(lambda at=kill: len(requested.events) >= at * 200, timeout=60)
+        for victim in (one, other):
+            victim.kill()
+        await asyncio.gather(one.start(), other.start())
+
+    def told() -> Counter[str]:
+        return Counter({event.data.message_id: event.data.partner_id for event in requested.events}.values())
+
+    async def done() -> bool:
+        return await one.database["fan_outs"].find_one({"done": True}) is not None
+
+    await eventually(done, timeout=60)
+    await eventually(lambda: len(told()) == len(ids), timeout=30)
+    row = {
+        "fault": "SIGKILL of both replicas of notifications amid a campaign, nine times",
+        "partners": len(ids),
+        "lost": len(set(ids) - set(told())),
+        "told_twice": sum(count > 1 for count in told().values()),
+        "decisions": await one.database["decisions"].estimated_document_count(),
+    }
+    keep(row)
+    assert row["lost"] == row["told_twice"] == 0, row
+    assert row["decisions"] == len(ids), row

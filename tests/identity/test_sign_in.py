@@ -75,6 +75,23 @@ async def test_old_tokens_stay_good_while_a_new_key_takes_over(platform: Platfor
     assert (await identity.http.get("/partner", headers=await sign_in(identity, email))).status_code == 200
 
 
+async def test_the_categories_of_a_partner_are_announced(platform: Platform) -> None:
+    """A7: folded; campaigns name them."""
+    identity = await platform.service("identity")
+    partner, email = await new_partner(identity, categories=["garden", "kitchen", "garden"])
+    assert partner["categories"] == ["garden", "kitchen"]
+    mine, announced = partner["partner_id"], platform.io.follow(PartnerChanged)
+    await announced.wait_for(lambda e: e.data.partner_id == mine)
+    owner = await sign_in(identity, email)
+    for bad in (["with space"], ["x" * 65], [f"c{i}" for i in range(101)], "garden"):
+        answer = await identity.http.patch("/partner", json={"categories": bad}, headers=owner)
+        assert answer.status_code == 422, bad
+    answer = await identity.http.patch("/partner", json={"categories": ["toys"]}, headers=owner)
+    assert answer.json()["categories"] == ["toys"]
+    states = await announced.wait_for(lambda e: e.data.partner_id == mine, count=2)
+    assert [event.data.categories for event in states] == [["garden", "kitchen"], ["toys"]]
+
+
 async def test_a_new_partner_is_announced(platform: Platform) -> None:
     identity = await platform.service("identity")
     partner, email = await new_partner(identity)

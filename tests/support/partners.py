@@ -1,21 +1,31 @@
 """Partners and people as the other services announce them, for tests of one service alone."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from common.events import ContactChanged, PartnerChanged, Role
 from tests.support.eventually import unique
 from tests.support.kafka_io import KafkaIO
 
 
-async def announce_partner(io: KafkaIO, *, owner: str | None = "", language: str = "en", version: int = 1) -> str:
-    """A new partner, known to whoever reads `partner.changed`; `owner` "" makes an address. Returns its id."""
+async def announce_partner(io: KafkaIO, **state: Any) -> str:
+    """A new partner, known to whoever reads `partner.changed`, as `change_partner` says it. Returns its id."""
     partner_id = unique("prt")
-    await change_partner(io, partner_id, owner=owner, language=language, version=version)
+    await change_partner(io, partner_id, **state)
     return partner_id
 
 
 async def change_partner(
-    io: KafkaIO, partner_id: str, *, owner: str | None = "", language: str = "en", version: int = 1
+    io: KafkaIO,
+    partner_id: str,
+    *,
+    owner: str | None = "",
+    language: str = "en",
+    version: int = 1,
+    categories: Sequence[str] = (),
+    deleted: bool = False,
 ) -> None:
-    """Announce a state of a partner."""
+    """Announce a state of a partner; `owner` "" makes an address."""
     address = f"owner@{partner_id.replace('_', '-')}.example" if owner == "" else owner
     state = PartnerChanged(
         partner_id=partner_id,
@@ -24,6 +34,8 @@ async def change_partner(
         language=language,  # pyright: ignore[reportArgumentType]
         country="PL",
         owner_email=address,
+        categories=list(categories),
+        deleted=deleted,
     )
     await io.publish(state, event_id=f"{partner_id}@{version}", source="/identity")
 

@@ -47,6 +47,8 @@ class Partner:
     country: str
     owner_email: str | None
     owner_id: str
+    categories: tuple[str, ...] = ()
+    """Of the products it sells; campaigns name some (A7)."""
     version: int = 1
 
 

@@ -47,7 +47,7 @@ def build(settings: Settings) -> FastAPI:
 
 
 def to_partner_changed(document: Document) -> PartnerChanged:
-    fields = {name: document[name] for name in ("version", "name", "language", "country", "owner_email")}
+    fields = {name: document[name] for name in ("version", "name", "language", "country", "owner_email", "categories")}
     return PartnerChanged(partner_id=document["_id"], **fields)
 
 

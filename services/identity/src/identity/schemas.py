@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
 
 from common.auth import Permission
 from common.events import Language
+from common.events.marketplace import Identifier
 from common.ids import new_id
 from identity.domain import PASSWORD_MAX, PASSWORD_MIN, Partner, User
 
@@ -14,6 +15,17 @@ Name = Annotated[
 ]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Password = Annotated[SecretStr, Field(min_length=PASSWORD_MIN, max_length=PASSWORD_MAX)]
+
+
+def _folded(categories: list[str]) -> list[str]:
+    return list(dict.fromkeys(categories))
+
+
+Categories = Annotated[
+    list[Identifier],
+    AfterValidator(_folded),
+    Field(max_length=100, description="Of the products it sells, by id; campaigns name some (A7)."),
+]
 
 
 class Request(BaseModel):
@@ -45,12 +57,15 @@ class NewPartner(Request):
     name: Name
     language: Language = "en"
     country: Country = "PL"
+    categories: Categories = Field(default_factory=lambda: [])
     owner: NewOwner
 
     def to_domain(self) -> tuple[Partner, User]:
         """The partner and its owner, with new ids."""
         partner_id, owner_id, email = new_id("prt"), new_id("usr"), self.owner.email.casefold()
-        partner = Partner(partner_id, self.name, self.language, self.country, email, owner_id)
+        partner = Partner(
+            partner_id, self.name, self.language, self.country, email, owner_id, categories=tuple(self.categories)
+        )
         return partner, User(owner_id, partner_id, email, self.owner.name, frozenset(), "", is_owner=True)
 
 
@@ -60,6 +75,7 @@ class PartnerChange(Request):
     name: Name | None = None
     language: Language | None = None
     country: Country | None = None
+    categories: Categories | None = None
     owner_email: EmailStr | None = None
 
 
@@ -70,6 +86,7 @@ class PartnerView(BaseModel):
     country: str
     owner_email: str | None
     owner_id: str
+    categories: list[str]
 
     @classmethod
     def of(cls, partner: Partner) -> "PartnerView":
@@ -80,6 +97,7 @@ class PartnerView(BaseModel):
             country=partner.country,
             owner_email=partner.owner_email,
             owner_id=partner.owner_id,
+            categories=list(partner.categories),
         )
 
 

@@ -88,6 +88,7 @@ class Store:
             "language": partner.language,
             "country": partner.country,
             "owner_email": partner.owner_email,
+            "categories": list(partner.categories),
             "owner_id": partner.owner_id,
             "version": partner.version,
             "announce": True,
@@ -153,6 +154,7 @@ def _partner(document: Document) -> Partner:
         language=document["language"],
         country=document["country"],
         owner_email=document["owner_email"],
+        categories=tuple(document["categories"]),
         owner_id=document["owner_id"],
         version=document["version"],
     )

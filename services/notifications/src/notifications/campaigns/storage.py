@@ -10,7 +10,7 @@ from common.ids import new_id
 from common.mongo import Document, Index, Mongo, insert_new
 from notifications.campaigns.domain import FanOut, Named, Position, Step
 
-LEASE = timedelta(seconds=10)
+LEASE = timedelta(seconds=4)
 """What a dead replica had in hand is taken up by another after this."""
 
 INDEXES = [

@@ -15,7 +15,7 @@ from notifications.handlers import Notifications, occurrence_id
 from notifications.messages import MOST_LINES, SOURCE, message_record
 
 LOOK = 500
-TAKE_OVER = timedelta(seconds=10)
+TAKE_OVER = timedelta(seconds=4)
 """A digest that another replica began is left to it for so long."""
 
 

@@ -1,0 +1,140 @@
+"""An event that concerns many partners: each of them is told once (A7); `tests/faults` kills it midway."""
+
+from collections import Counter
+
+import pytest
+
+from common.events import CampaignLaunched, MessageRequested, OrderCreated, encode
+from tests.notifications.steps import has_partner
+from tests.support.eventually import eventually, unique
+from tests.support.kafka_io import KafkaIO
+from tests.support.partners import announce_partner, change_partner
+from tests.support.platform import Platform, Service
+
+
+async def campaigns(platform: Platform) -> tuple[Service, KafkaIO]:
+    """Notifications on topics of these tests' own: a campaign for everyone would reach the partners of all others."""
+    service = await platform.service("notifications", instance="campaigns", WAIT_SECONDS="3")
+    return service, service.io
+
+
+async def partners(service: Service, count: int, *categories: str) -> list[str]:
+    """New partners that the service knows."""
+    found = [await announce_partner(service.io, categories=categories) for _ in range(count)]
+    for partner in found:
+        await has_partner(service, partner)
+    return found
+
+
+def told(io: KafkaIO, campaign: str) -> list[str]:
+    """Which partners were told of a campaign, in this order."""
+    return [event.data.partner_id for event in io.follow(MessageRequested).events if event.data.event.id == campaign]
+
+
+async def is_done(service: Service, campaign: str) -> None:
+    """Wait until the campaign has reached all whom it names."""
+
+    async def done() -> bool:
+        found = await service.database["fan_outs"].find_one({"event_id": campaign})
+        return bool(found and found["done"])
+
+    await eventually(done, timeout=30)
+
+
+async def launch(io: KafkaIO, **audience: object) -> str:
+    """Publish a campaign; returns the event's id."""
+    campaign = CampaignLaunched(campaign_id="bf", name="Black Friday", **audience)  # pyright: ignore[reportArgumentType]
+    event_id = unique("c")
+    await io.publish(campaign, event_id=event_id)
+    return event_id
+
+
+async def test_a_campaign_reaches_the_partners_it_names_and_those_of_its_categories_each_once(
+    platform: Platform,
+) -> None:
+    """A7: also one that is named and has two of the categories; nobody else, and none that is gone."""
+    service, io = await campaigns(platform)
+    garden, toys = unique("garden"), unique("toys")
+    [named], both = await partners(service, 1), await partners(service, 2, garden, toys)
+    one, others = await partners(service, 3, toys), await partners(service, 1, unique("other"))
+    [gone] = await partners(service, 1, toys)
+    await change_partner(io, gone, version=2, categories=[toys], deleted=True)
+    await has_partner(service, gone, version=2)
+    event_id = await launch(io, partner_ids=[named, both[0], named], categories=[garden, toys, garden])
+    await is_done(service, event_id)
+    await io.follow(MessageRequested).wait_for(lambda e: e.data.event.id == event_id, count=6)
+    assert Counter(told(io, event_id)) == Counter([named, *both, *one])
+    assert not set(told(io, event_id)) & {*others, gone}
+
+
+async def test_a_campaign_for_everyone_reaches_everyone_once(platform: Platform) -> None:
+    """A7: in several chunks, and though some are named besides."""
+    service, io = await campaigns(platform)
+    mine = await partners(service, 130)
+    event_id = await launch(io, everyone=True, partner_ids=mine[:3])
+    await is_done(service, event_id)
+    everyone = {one["_id"] async for one in service.database["partners"].find({"deleted": False})}
+    assert everyone >= set(mine)
+    requested = io.follow(MessageRequested)
+    await requested.wait_for(lambda e: e.data.event.id == event_id, count=len(everyone))
+    assert Counter(told(io, event_id)) == Counter(everyone)
+
+
+async def test_a_named_partner_that_is_not_known_yet_is_told_once_it_is(platform: Platform) -> None:
+    """A7, A8: the others do not wait for it; one that never comes is a dead letter of its own."""
+    service, io = await campaigns(platform)
+    [known], late, never = await partners(service, 1), unique("prt"), unique("prt")
+    event_id = await launch(io, partner_ids=[late, known, never])
+    await io.follow(MessageRequested).wait_for(lambda e: e.data.event.id == event_id)
+    assert told(io, event_id) == [known]
+    await change_partner(io, late)
+    await io.follow(MessageRequested).wait_for(lambda e: e.data.event.id == event_id, count=2)
+    assert told(io, event_id) == [known, late]
+    [(headers, value)] = await io.dead_letters("campaign.launched", "notifications", key=never.encode())
+    assert headers["dlq_reason"] == "unknown_partner"
+    assert CampaignLaunched.model_validate_json(value or b"").partner_ids == [never]
+
+
+@pytest.mark.parametrize("audience", ["", ', "partner_ids": []', ', "categories": [], "everyone": false'])
+async def test_a_campaign_that_names_nobody_is_a_dead_letter(platform: Platform, audience: str) -> None:
+    """A7: its publisher has forgotten something."""
+    _, io = await campaigns(platform)
+    key = unique("k").encode()
+    complete = CampaignLaunched(campaign_id="bf", name="BF", everyone=True)
+    record = encode(complete, event_id=unique("c"), source="/test")
+    value = f'{{"campaign_id": "bf", "name": "BF"{audience}}}'.encode()
+    await io.publish_raw(record.topic, key=key, value=value, headers=record.headers)
+    [(letter, _)] = await io.dead_letters("campaign.launched", "notifications", key=key)
+    assert letter["dlq_reason"] == "breaks_contract"
+
+
+async def test_campaigns_take_turns_and_orders_go_between(platform: Platform) -> None:
+    """A7: a second one does not wait for the end of the first, nor an order for any."""
+    service, io = await campaigns(platform)
+    crowd, pair = unique("crowd"), unique("pair")
+    many, few = await partners(service, 350, crowd), await partners(service, 2, pair)
+    first = await launch(io, categories=[crowd])
+    second = await launch(io, categories=[pair])
+    await io.publish(OrderCreated(partner_id=few[0], order_number="1"), event_id=(order := unique("e")))
+    requested = io.follow(MessageRequested)
+    await requested.wait_for(lambda e: e.data.event.id == second, count=len(few))
+    await requested.wait_for(lambda e: e.data.event.id == order)
+    await is_done(service, first)
+    await requested.wait_for(lambda e: e.data.event.id == first, count=len(many))
+    order_of = [event.data.event.id for event in requested.events]
+    last_of_first = len(order_of) - order_of[::-1].index(first)
+    assert order_of.index(second) < last_of_first
+    assert order_of.index(order) < last_of_first
+
+
+async def test_a_repeated_campaign_tells_nobody_again(platform: Platform) -> None:
+    """A7, F6."""
+    service, io = await campaigns(platform)
+    found = await partners(service, 2)
+    campaign = CampaignLaunched(campaign_id="bf", name="BF", partner_ids=found)
+    event_id = unique("c")
+    await io.publish_many([(event_id, campaign)] * 3)
+    await is_done(service, event_id)
+    last = await launch(io, partner_ids=found)
+    await io.follow(MessageRequested).wait_for(lambda e: e.data.event.id == last, count=2)
+    assert Counter(told(io, event_id)) == Counter(found)
