@@ -1,7 +1,7 @@
 """The engine: claims due messages and lets lanes send them; `results.py` writes and announces what came of it.
 
-A message that comes in while its lane has room is claimed in the same write that keeps it, and leaves at once. All
-others wait in the database, where each account with something due is asked for as much as its lane takes.
+A message that may leave and comes in while its lane has room is claimed in the same write that keeps it, and leaves at
+once. All others wait in the database, where each account with something due is asked for as much as its lane takes.
 """
 
 import asyncio
@@ -84,7 +84,11 @@ class Delivery:
                     self._begin(Item(self._token, one, now, until))
             else:
                 await self._queue.give_back(self._token, [one["_id"] for one in fresh], datetime.now(UTC))
-        left = {one["account_id"] for one in documents if one["_id"] not in mine and one["account_id"]}
+        left = {
+            one["account_id"]
+            for one in documents
+            if one["_id"] not in mine and one["account_id"] and one["due_at"] <= now
+        }
         if left:
             self._due.update(dict.fromkeys(left))
             self._wake.set()
@@ -97,7 +101,7 @@ class Delivery:
         mine: dict[str, Document] = {}
         for one in documents:
             account_id = one["account_id"]
-            if not self._is_open or account_id is None or account_id in self._due:
+            if not self._is_open or account_id is None or account_id in self._due or one["due_at"] > now:
                 continue
             lane = self._lane(accounts[account_id])
             room = rooms.setdefault(account_id, lane.free)
@@ -302,6 +306,7 @@ class Delivery:
             subject=content["subject"],
             text=content["text"],
             html=content["html"],
+            unsubscribe_url=item.message.get("unsubscribe_url") or "",
         )
 
     def _done(self, account: Account, item: Item, answer: Answer, reached: bool) -> None:

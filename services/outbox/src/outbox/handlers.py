@@ -46,7 +46,10 @@ class Outbox:
 
 
 async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) -> None:
-    """Keep requested messages, each once, and wake the engine. Without a sender account they wait for one."""
+    """Keep requested messages, each once, and wake the engine.
+
+    Without a sender account they wait for one, and with a `not_before` for that time.
+    """
     accounts = await outbox.store.default_accounts_of_all_partners(event.data.partner_id for event in events)
     now = datetime.now(UTC)
     documents = [_document(event, accounts.get(event.data.partner_id), now) for event in events]
@@ -58,7 +61,10 @@ def _document(event: Received[MessageRequested], account: Account | None, now: d
     # Accounts are for mail so far: anything else waits for a gateway (B11).
     account_id = account.id if account and message.channel == "email" else None
     recipient = message.recipient.model_dump()
-    waiting = {} if account_id else {"waiting_reason": NO_ACCOUNT}
+    leaves_at = max(now, message.not_before or now)
+    waiting: Document = {} if account_id else {"waiting_reason": NO_ACCOUNT}
+    if account_id and leaves_at > now:
+        waiting = {"retry_at": leaves_at}  # found when its time comes, as what is tried again
     return {
         "_id": message.message_id,
         "partner_id": message.partner_id,
@@ -67,6 +73,7 @@ def _document(event: Received[MessageRequested], account: Account | None, now: d
         "channel": message.channel,
         "recipient": {**recipient, "folded": message.recipient.address.casefold()},
         "content": message.content.model_dump(),
+        "unsubscribe_url": message.unsubscribe_url,
         "order_number": message.order_number,
         "priority": message.priority,
         "rank": message.priority,
@@ -75,8 +82,8 @@ def _document(event: Received[MessageRequested], account: Account | None, now: d
         "trace": event.trace,
         "status": Status.WAITING,
         "requested_at": now,
-        "due_since": now,
-        "due_at": now if account_id else None,
+        "due_since": leaves_at,
+        "due_at": leaves_at if account_id else None,
         "executed_at": None,
         "error": None,
         "attempts": [],

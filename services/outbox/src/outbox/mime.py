@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
+from urllib.parse import quote
 
 import idna
 
@@ -19,6 +20,9 @@ _QUOTED = re.compile(r'(["\\])')
 _ENCODED_BYTES = 42
 """Bytes in one RFC 2047 word: encoded they stay below its limit of 75 characters."""
 LONGEST_LINE = 900
+LONGEST_URL = 998 - len("List-Unsubscribe: <>")
+"""No line may have more than 998 characters (RFC 5322, 2.1.1)."""
+_OF_URLS = "!#$%&'()*+,/:;=?@[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Mail:
     subject: str
     text: str
     html: str
+    unsubscribe_url: str = ""
 
 
 def compose(mail: Mail) -> bytes:
@@ -49,6 +54,7 @@ def compose(mail: Mail) -> bytes:
         f"Message-ID: {message_id_header(mail.message_id, mail.from_address)}",
         "MIME-Version: 1.0",
         "Auto-Submitted: auto-generated",
+        *_unsubscribing(mail.unsubscribe_url),
     ]
     if not mail.html:
         return ("\r\n".join(head) + "\r\n" + _part("plain", mail.text)).encode()
@@ -74,6 +80,15 @@ def dot_stuffed(content: bytes) -> bytes:
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
     return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
+
+
+def _unsubscribing(url: str) -> list[str]:
+    """How a mail program unsubscribes by itself (RFC 8058). Nothing for a URL that no header may hold."""
+    # Whatever could end the URL or the line is percent-encoded. It is not folded: not every reader undoes that.
+    url = quote(url, safe=_OF_URLS)
+    if not url or len(url) > LONGEST_URL:
+        return []
+    return [f"List-Unsubscribe: <{url}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
 
 
 @lru_cache(maxsize=2)

@@ -95,7 +95,7 @@ class Queue:
         return [one for one in await self._messages.distinct("account_id", {"status": Status.WAITING}) if one]
 
     async def accounts_to_retry(self, since: datetime, now: datetime) -> list[str]:
-        """Accounts of which a message has become due again since then, after an attempt."""
+        """Accounts of which a message that had to wait, after an attempt or for its time, has become due since then."""
         due = {"retry_at": {"$gt": since, "$lte": now}}
         cursor = await self._messages.aggregate([{"$match": due}, {"$group": {"_id": "$account_id"}}])
         return [one["_id"] async for one in cursor if one["_id"]]
@@ -207,10 +207,24 @@ class Queue:
         return taken.modified_count
 
     async def release(self, partner_id: str, account_id: str, now: datetime) -> int:
-        """Let e-mail that waited for an account go through this one, its age counted from now; returns how many."""
+        """Let e-mail that waited for an account go through this one; returns how many.
+
+        Its age counts from now, or from its `not_before` if that is still to come: until then it waits on.
+        """
+        leaves_at = {"$max": [now, "$due_since"]}
         released = await self._messages.update_many(
             {"waiting_reason": NO_ACCOUNT, "partner_id": partner_id, "channel": "email"},
-            {"$set": {"account_id": account_id, "due_at": now, "due_since": now}, "$unset": {"waiting_reason": ""}},
+            [
+                {
+                    "$set": {
+                        "account_id": account_id,
+                        "due_at": leaves_at,
+                        "due_since": leaves_at,
+                        "retry_at": leaves_at,
+                    }
+                },
+                {"$unset": "waiting_reason"},
+            ],
         )
         return released.modified_count
 

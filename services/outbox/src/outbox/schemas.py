@@ -140,6 +140,9 @@ class MessageView(BaseModel):
     status: Status
     requested_at: datetime
     executed_at: datetime | None
+    next_attempt_at: datetime | None = Field(
+        description="when a message that waits is tried, for the first time or again; null where none is to come"
+    )
     attempts: int
     possible_duplicate: bool
     actions: list[str] = Field(description="what may be done with it now")
@@ -177,6 +180,7 @@ def _row(document: Document) -> dict[str, Any]:
         "reasons": document["recipient"]["reasons"],
         "title": document["content"]["subject"],
         "status": status,
+        "next_attempt_at": document["due_at"] if status is Status.WAITING else None,
         "attempts": len(document["attempts"]),
         "actions": actions,
     }

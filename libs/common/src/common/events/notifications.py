@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from common.events.envelope import Event
 from common.events.marketplace import Identifier, Number
@@ -76,7 +76,7 @@ class MessageRequested(Event):
     priority: int = Field(default=5, ge=0, le=9, description="0 leaves first.")
     event: EventRef
     escalation: Escalation | None = None
-    not_before: datetime | None = Field(default=None, description="It leaves then at the earliest (quiet hours).")
+    not_before: AwareDatetime | None = Field(default=None, description="It leaves then at the earliest (quiet hours).")
     unsubscribe_url: str | None = Field(
         default=None, max_length=2_000, description="For `List-Unsubscribe` (RFC 8058); null: nobody unsubscribes."
     )
