@@ -12,7 +12,11 @@ from tests.contracts.test_contracts import GENERATOR
 ROOT = Path(__file__).parents[2]
 SERVICES: tuple[str, ...] = GENERATOR.SERVICES
 SOURCES = sorted(path for folder in ("libs", "services") for path in (ROOT / folder).rglob("src/**/*.py"))
-OPEN_ROUTES = {("identity", "/sign-in"), ("identity", "/.well-known/jwks.json")}
+OPEN_ROUTES = {
+    ("identity", "/sign-in"),
+    ("identity", "/.well-known/jwks.json"),
+    ("notifications", "/unsubscribe/{token}"),
+}
 
 FORBIDDEN_NAMES = {"utils.py", "helpers.py", "base.py", "manager.py", "misc.py", "common.py"}
 

@@ -20,6 +20,7 @@ OPEN = {
     "/redoc": "the same",
     "/sign-in": "one has no token before",
     "/.well-known/jwks.json": "public keys are public",
+    "/unsubscribe/{token}": "readers of mails have no token; the link is signed, and says what it is for",
 }
 
 

@@ -15,8 +15,10 @@ async def test_an_event_waits_for_its_partner_and_is_then_delivered(platform: Pl
     await io.publish(OrderCreated(partner_id=partner, order_number="1"), event_id=event_id)
     await waits(service, partner, event_id)
     await change_partner(io, partner)
-    [event] = await io.follow(MessageRequested).wait_for(lambda e: e.data.partner_id == partner)
-    assert event.data.event.id == event_id
+    asked = await io.follow(MessageRequested).wait_for(lambda e: e.data.partner_id == partner)
+    # The partner's arrival and the job that looks now and then may meet here: they ask for the same message.
+    assert {one.data.event.id for one in asked} == {event_id}
+    assert len({one.data.message_id for one in asked}) == 1
     assert (await became_of(service, partner, event_id))["status"] == "decided"
 
     async def nothing_waits() -> bool:

@@ -172,9 +172,10 @@ class Platform:
         return f"{self.prefix}{name}".replace(".", "_")
 
     def _environment(self, name: str, extra: dict[str, str]) -> dict[str, str]:
+        port = free_port()
         return {
             **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "VIRTUAL_ENV")},
-            "SERVICE_PORT": str(free_port()),
+            "SERVICE_PORT": str(port),
             "KAFKA_BOOTSTRAP": self.kafka_bootstrap,
             "KAFKA_PREFIX": self.prefix,
             "KAFKA_SESSION_TIMEOUT_MS": "3000",
@@ -182,6 +183,8 @@ class Platform:
             "MONGO_DATABASE": self._database(name),
             "IDENTITY_KEYRING": KEYRING,
             "OUTBOX_KEYRING": KEYRING,
+            "UNSUBSCRIBE_KEYRING": KEYRING,
+            "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "SMTP_ALLOWED_INNER_HOSTS": "127.0.0.1",
             "SMTP_PORTS": "*",
             **extra,

@@ -10,9 +10,17 @@ from pathlib import Path
 STAFF_EMAIL = "staff@switchboard.example"
 
 
-def keyrings(folder: Path) -> dict[str, str]:
-    """The keys that identity and outbox encrypt with: variable -> keyring, made once."""
-    return _kept(folder / "secrets.json", lambda: {f"{name}_KEYRING": _key() for name in ("IDENTITY", "OUTBOX")})
+KEYRINGS = {
+    "identity": "IDENTITY_KEYRING",
+    "notifications": "UNSUBSCRIBE_KEYRING",
+    "outbox": "OUTBOX_KEYRING",
+}
+
+
+def keyring(folder: Path, service: str) -> dict[str, str]:
+    """The keys that a service encrypts or signs with: variable -> keyring, made once; empty when it has none."""
+    kept = _kept(folder / "secrets.json", lambda: {name: _key() for name in KEYRINGS.values()})
+    return {name: kept[name] for of, name in KEYRINGS.items() if of == service}
 
 
 def staff(folder: Path) -> dict[str, str]:
@@ -27,8 +35,13 @@ def _key() -> str:
 
 
 def _kept(file: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
-    if not file.exists():
+    """What is in `file`; what it lacks is made, the first time all of it."""
+    there = json.loads(file.read_text()) if file.exists() else {}
+    kept = make() | there
+    if kept != there:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with open(file, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as new:
-            json.dump(make(), new, indent=1)
-    return json.loads(file.read_text())
+        new = file.with_suffix(".new")
+        with open(new, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as to:
+            json.dump(kept, to, indent=1)
+        new.replace(file)
+    return kept

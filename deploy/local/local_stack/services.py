@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from local_stack.kept import keyrings, staff
+from local_stack.kept import keyring, staff
 from local_stack.places import PYTHON, ROOT, SERVICES
 from local_stack.processes import Process, answers
 from local_stack.stack import Stack
@@ -26,8 +26,9 @@ def environment(stack: Stack, service: str, folder: Path) -> dict[str, str]:
         "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"{stack.zipkin_url}/api/v2/spans",
         "OTEL_TRACES_SAMPLER": "parentbased_always_on",
     }
-    keyring = f"{service.upper()}_KEYRING"
-    own = {name: kept for name, kept in keyrings(folder).items() if name == keyring}
+    own = keyring(folder, service)
+    if service == "notifications":
+        own |= {"PUBLIC_URL": f"http://127.0.0.1:{shared['SERVICE_PORT']}"}
     if service == "outbox":
         own |= {"SMTP_ALLOWED_INNER_HOSTS": "127.0.0.1", "SMTP_PORTS": "*"}
     return shared | own

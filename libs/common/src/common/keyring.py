@@ -20,21 +20,14 @@ class SecretUnreadable(Exception):
 
 @dataclass(frozen=True)
 class Keyring:
-    """Keys by id, the encrypting one first. Made from `id:base64,id:base64` with 32 bytes each."""
+    """Keys by id, the encrypting one first."""
 
     keys: dict[str, AESGCM]
 
     @classmethod
     def parse(cls, text: SecretStr) -> "Keyring":
-        """Raises ValueError when the text is not of the form, or a key not 32 bytes."""
-        keys: dict[str, AESGCM] = {}
-        for entry in text.get_secret_value().split(","):
-            key_id, _, encoded = entry.strip().partition(":")
-            key = base64.b64decode(encoded, validate=True)
-            if not key_id or len(key) != 32:
-                raise ValueError("a keyring is id:base64 with 32 bytes each, several with commas, the newest first")
-            keys[key_id] = AESGCM(key)
-        return cls(keys)
+        """Raises ValueError as `keys_in` does."""
+        return cls({key_id: AESGCM(key) for key_id, key in keys_in(text).items()})
 
     def seal(self, secret: str, owner: str) -> str:
         """`secret` encrypted; it opens only for the same `owner` (for instance `partner/account`)."""
@@ -54,3 +47,15 @@ class Keyring:
             return key.decrypt(raw[:_NONCE], raw[_NONCE:], owner.encode()).decode()
         except (InvalidTag, ValueError):
             raise SecretUnreadable(key_id) from None
+
+
+def keys_in(text: SecretStr) -> dict[str, bytes]:
+    """Keys by id, the newest first, of `id:base64,id:base64` with 32 bytes each. Raises ValueError for another text."""
+    keys: dict[str, bytes] = {}
+    for entry in text.get_secret_value().split(","):
+        key_id, _, encoded = entry.strip().partition(":")
+        key = base64.b64decode(encoded, validate=True)
+        if not key_id or len(key) != 32:
+            raise ValueError("a keyring is id:base64 with 32 bytes each, several with commas, the newest first")
+        keys[key_id] = key
+    return keys

@@ -33,7 +33,7 @@ from common.kafka.table import Table
 from common.logs import configure_logs, error_code, logger
 from common.mongo import Index, Mongo
 from common.settings import ServiceSettings
-from common.telemetry import configure_traces, flush_traces
+from common.telemetry import configure_traces, flush_traces, hide_what_was_asked
 
 log = logger(__name__)
 
@@ -95,7 +95,7 @@ def service_app(
     for router in (*routers, dead_letters_api.router):
         app.include_router(router)
     app.include_router(_health(setup, mongo, kafka, readers, jobs))
-    FastAPIInstrumentor.instrument_app(app, excluded_urls=HEALTH_PATHS)
+    FastAPIInstrumentor.instrument_app(app, server_request_hook=hide_what_was_asked, excluded_urls=HEALTH_PATHS)
     return app
 
 

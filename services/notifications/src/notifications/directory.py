@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from common.mongo import Document
-from notifications.domain import MANAGER, ByEmail, ByRole, Closed, Entry, Partner, Person
+from notifications.domain import MANAGER, Addressed, ByEmail, ByRole, Closed, Entry, Partner, Person
 from notifications.kinds.domain import Kind, Words
+from notifications.links import NO_LINKS, Links, Subscription
 from notifications.quiet_hours import QuietHours
 
 
@@ -34,6 +35,7 @@ class Directory:
     people: Mapping[str, list[Person]] = field(default_factory=lambda: {})
     closed: Mapping[str, Closed] = field(default_factory=lambda: {})
     quiet_hours: Mapping[str, QuietHours] = field(default_factory=lambda: {})
+    links: Links = NO_LINKS
 
     def of(self, partner_id: str) -> Preference:
         return self.preferences.get(partner_id, _NOTHING_SET)
@@ -56,6 +58,12 @@ class Directory:
         """When the partner's quiet hours end; None outside of them."""
         hours = self.quiet_hours.get(partner_id)
         return hours.ends(now) if hours else None
+
+    def unsubscribe_url(self, partner_id: str, to: Addressed) -> str:
+        """With what the reader of this message unsubscribes from the kind; empty where he cannot."""
+        if not self.kind.can_unsubscribe or to.channel != "email":
+            return ""
+        return self.links.to(Subscription(partner_id, self.kind.id, to.address.casefold()))
 
 
 def those_who_matter(kind: Kind, partner_ids: list[str], entries: Iterable[tuple[Entry, ...]]) -> Document:

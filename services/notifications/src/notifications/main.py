@@ -5,6 +5,8 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from common.kafka.connection import Kafka
+from common.keyring import keys_in
+from common.logs import logger
 from common.mongo import Mongo
 from common.service import service_app
 from notifications import api, consumers, jobs
@@ -18,28 +20,44 @@ from notifications.handlers import Notifications
 from notifications.kinds import api as kinds_api
 from notifications.kinds.handlers import Kinds
 from notifications.kinds.storage import KindStore
+from notifications.links import Links
 from notifications.preferences import api as preferences_api
 from notifications.preferences.handlers import Settings as PartnerSettings
 from notifications.preferences.storage import Preferences
 from notifications.settings import Settings
 from notifications.storage import INDEXES, Store
+from notifications.unsubscribing import api as unsubscribing_api
+from notifications.unsubscribing.handlers import Unsubscribing
+
+log = logger(__name__)
 
 
 def build(settings: Settings) -> FastAPI:
     """The app of notifications."""
     mongo, kafka = Mongo(settings), Kafka(settings)
-    kinds = Kinds(KindStore(mongo))
-    notifications = Notifications(Store(mongo), kinds, kafka, timedelta(seconds=settings.wait_seconds))
+    links = _links(settings)
+    store, kinds, preferences = Store(mongo, links), Kinds(KindStore(mongo)), Preferences(mongo)
+    notifications = Notifications(store, kinds, kafka, timedelta(seconds=settings.wait_seconds))
     campaigns = Campaigns(notifications, FanOuts(mongo))
     return service_app(
         settings, name="notifications", mongo=mongo, kafka=kafka,
         indexes=[*INDEXES, *CAMPAIGN_INDEXES, *DIGEST_INDEXES],
-        routers=[kinds_api.router, preferences_api.router, api.router],
+        routers=[kinds_api.router, preferences_api.router, unsubscribing_api.router, api.router],
         subscriptions=consumers.subscriptions(notifications, campaigns, kafka),
         jobs=[
             jobs.waiting_events(notifications, settings.wait_look_seconds),
             jobs.fan_outs(campaigns, settings.campaign_partners_per_second, settings.campaign_look_seconds),
             jobs.digests(Digests(notifications, Collected(mongo)), settings.digest_look_seconds),
         ],
-        provides=[notifications, kinds, PartnerSettings(notifications, Preferences(mongo))],
+        provides=[
+            notifications, kinds, PartnerSettings(notifications, preferences),
+            Unsubscribing(store, kinds, preferences, links),
+        ],
     )  # fmt: skip
+
+
+def _links(settings: Settings) -> Links:
+    if not settings.public_url:
+        log.warning("mails_have_no_unsubscribe_link", missing="PUBLIC_URL")
+    keyring = settings.unsubscribe_keyring
+    return Links(settings.public_url, list(keys_in(keyring).values()) if keyring.get_secret_value() else [])

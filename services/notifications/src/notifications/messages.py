@@ -30,24 +30,25 @@ MOST_LINES = 200
 LONGEST_INTRO = 300
 
 
-def values_for(about: Occurrence, partner: Partner, to: Addressed) -> dict[str, Any]:
+def values_for(about: Occurrence, partner: Partner, to: Addressed, unsubscribe_url: str) -> dict[str, Any]:
     """What templates may name."""
     return {
         "data": about.data,
         "partner": {"id": partner.id, "name": partner.name},
         "recipient": {"name": to.name, "address": to.address},
+        "unsubscribe_url": unsubscribe_url,
     }
 
 
-def render(directory: Directory, decision: Decision, to: Addressed) -> Content:
-    """The words of a decision's message to one recipient. Raises Poison."""
+def render(directory: Directory, decision: Decision, to: Addressed, unsubscribe_url: str = "") -> Content:
+    """The words of a decision's message to one recipient; without a link where others read them. Raises Poison."""
     if decision.lines:
         return _render_digest(directory, decision, to)
     about, kind = decision.about, directory.kind
     partner = directory.partners[about.partner_id]
     language = kind.language_for(about.data, partner.language)
     own = directory.of(partner.id).words.get(language, Words())
-    return kind.render(to.channel, language, values_for(about, partner, to), own)
+    return kind.render(to.channel, language, values_for(about, partner, to, unsubscribe_url), own)
 
 
 def _render_digest(directory: Directory, decision: Decision, to: Addressed) -> Content:
@@ -62,14 +63,16 @@ def digest_line(directory: Directory, about: Occurrence, partner: Partner) -> tu
     """Subject and intro that stand for an event in a digest, which is for nobody in particular. Raises Poison."""
     language = directory.kind.language_for(about.data, partner.language)
     own = directory.of(partner.id).words.get(language, Words())
-    values = values_for(about, partner, Addressed("", "", "", None, ()))
+    values = values_for(about, partner, Addressed("", "", "", None, ()), "")
     content = directory.kind.templates[language].line(values, own)
     return content[0], shortened(content[1], LONGEST_INTRO)
 
 
 def message_record(directory: Directory, decision: Decision, to: Addressed) -> Outgoing:
     """The message to one recipient of a decision."""
-    return _record(directory.kind, decision, to, render(directory, decision, to), None, decision.about.trace)
+    url = directory.unsubscribe_url(decision.about.partner_id, to)
+    content = render(directory, decision, to, url)
+    return _record(directory.kind, decision, to, content, None, decision.about.trace, url)
 
 
 def escalation_record(
@@ -101,7 +104,13 @@ def dead_letter(kind: Kind, about: Occurrence, poison: Poison) -> DeadLetter:
 
 
 def _record(
-    kind: Kind, decision: Decision, to: Addressed, content: Content, escalation: Escalation | None, trace: str | None
+    kind: Kind,
+    decision: Decision,
+    to: Addressed,
+    content: Content,
+    escalation: Escalation | None,
+    trace: str | None,
+    unsubscribe_url: str = "",
 ) -> Outgoing:
     about = decision.about
     message = MessageRequested(
@@ -116,5 +125,6 @@ def _record(
         event=EventRef(source=about.source, id=about.event_id, time=about.time),
         escalation=escalation,
         not_before=to.not_before,
+        unsubscribe_url=unsubscribe_url or None,
     )
     return encode(message, event_id=to.message_id, source=SOURCE, trace=trace)

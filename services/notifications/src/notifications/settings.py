@@ -1,6 +1,6 @@
 """What notifications takes from its environment, besides what all services do."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from common.settings import ServiceSettings
 
@@ -16,4 +16,13 @@ class Settings(ServiceSettings):
         default=500, gt=0, description="a replica takes campaigns to so many partners a second at the most"
     )
     digest_look_seconds: float = Field(default=1.0, gt=0, description="how often digests that are due are looked for")
+    public_url: str = Field(
+        default="",
+        max_length=300,
+        pattern=r"^(https?://[!-~]+)?$",
+        description="where the internet reaches `/unsubscribe/`; empty: mails carry no link to it",
+    )
+    unsubscribe_keyring: SecretStr = Field(
+        default=SecretStr(""), description="signs these links; id:base64 of 32 bytes, several with commas, newest first"
+    )
     campaign_look_seconds: float = Field(default=1.0, gt=0, description="how often campaigns are looked for")

@@ -26,8 +26,9 @@ from notifications.documents import (
     quiet_hours_of,
     settings_id,
 )
-from notifications.domain import ByEmail, Closed, Decision, Escalated, Occurrence, Person
+from notifications.domain import ByEmail, Closed, Decision, Escalated, Occurrence, Partner, Person
 from notifications.kinds.domain import Kind
+from notifications.links import NO_LINKS, Links
 from notifications.quiet_hours import QuietHours
 
 _MOST_COUNTED = 500
@@ -56,9 +57,10 @@ INDEXES = [
 
 
 class Store:
-    """Queries by intent."""
+    """Queries by intent. `links` are for the messages that come of what is found."""
 
-    def __init__(self, mongo: Mongo) -> None:
+    def __init__(self, mongo: Mongo, links: Links = NO_LINKS) -> None:
+        self.links = links
         self.partners = mongo.collection("partners")
         self.people = mongo.collection("people")
         self.settings = mongo.collection("settings")
@@ -93,7 +95,12 @@ class Store:
             people=people,
             closed=await self._closed_addresses(kind, ids, preferences),
             quiet_hours=await self._quiet_hours_of(preferences),
+            links=self.links,
         )
+
+    async def partner(self, partner_id: str) -> Partner | None:
+        document = await self.partners.of(partner_id).find_one({"_id": partner_id, "deleted": False})
+        return partner_of(document) if document else None
 
     async def _closed_addresses(
         self, kind: Kind, partner_ids: Sequence[str], preferences: Mapping[str, Preference]

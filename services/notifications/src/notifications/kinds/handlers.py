@@ -24,6 +24,7 @@ FRESH_SECONDS = 1.0
 """A change of another replica is seen after this."""
 SAMPLE_PARTNER = {"id": "prt_example", "name": "Kettle Ltd"}
 SAMPLE_RECIPIENT = {"name": "Ann Smith", "address": "ann.smith@kettle.example"}
+SAMPLE_LINK = "https://notifications.example/unsubscribe/example"
 
 CONTRACTS = {topic.name: topic.model for topic in TOPICS if topic.publisher == "marketplace"}
 """Topics whose data have a contract of ours, besides what kinds say."""
@@ -180,7 +181,7 @@ def _example_errors(kind: Kind) -> list[dict[str, Any]]:
 
 
 def _template_errors(place: str, source: str, kind: Kind, with_intro: bool) -> list[dict[str, Any]]:
-    known = _values(kind.example) | ({"intro": ""} if with_intro else {})
+    known = _values(kind, kind.example) | ({"intro": ""} if with_intro else {})
     return [{"place": place, "line": one.line, "problem": one.problem} for one in faults(source, known)]
 
 
@@ -198,7 +199,7 @@ def sample_content(
     kind: Kind, language: str, data: Mapping[str, Any], words: Words = OWN_WORDS
 ) -> tuple[Content, Content | None]:
     """The mail, and the SMS where the kind has one, to an invented recipient. Raises Poison."""
-    values = _values(data)
+    values = _values(kind, data)
     sms = kind.render("sms", language, values) if "sms" in kind.channels else None
     return kind.render("email", language, values, words), sms
 
@@ -215,5 +216,6 @@ def preview(fields: KindFields, language: str, data: Mapping[str, Any] | None) -
         ) from None
 
 
-def _values(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {"data": data, "partner": SAMPLE_PARTNER, "recipient": SAMPLE_RECIPIENT}
+def _values(kind: Kind, data: Mapping[str, Any]) -> dict[str, Any]:
+    link = SAMPLE_LINK if kind.can_unsubscribe else ""
+    return {"data": data, "partner": SAMPLE_PARTNER, "recipient": SAMPLE_RECIPIENT, "unsubscribe_url": link}

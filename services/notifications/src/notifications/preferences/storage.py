@@ -4,14 +4,17 @@ Recipients, mute and words of a kind are one document, so that events ask for al
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from common.ids import computed_id
 from common.mongo import Document, Mongo, OnePartner
 from notifications.documents import entry_document, quiet_hours_document, quiet_hours_of, settings_id
 from notifications.domain import ByEmail, Entry
+from notifications.links import Subscription
 from notifications.quiet_hours import QuietHours
 from notifications.storage import refused_id
 
@@ -32,6 +35,13 @@ class Preferences:
             if isinstance(entry, ByEmail):
                 await self._refused.of(partner_id).delete_one({"_id": refused_id(partner_id, entry.email)})
                 await self.subscribe_again(partner_id, kind, entry.email)
+
+    async def unsubscribe(self, one: Subscription, now: datetime) -> None:
+        """Once, however often it is asked for."""
+        document_id = computed_id(one.partner_id, one.kind, one.address)
+        document = {"_id": document_id, "kind": one.kind, "address": one.address, "at": now}
+        with suppress(DuplicateKeyError):
+            await self._unsubscribed.of(one.partner_id).insert(document)
 
     async def subscribe_again(self, partner_id: str, kind: str, address: str) -> bool:
         """False when this address had not unsubscribed."""
