@@ -198,8 +198,13 @@ async def explain_afterwards(story: Story, trace_id: str) -> None:
     """What became of the order: its event, its log, and its trace."""
     at, owner, show = story.at, story.owner, story.show
     show.rule("[bold]5 · Anyone can see what happened")
-    event = await owner.call("GET", f"{at.notifications}/events", source=SOURCE, id=f"{story.run}-order.created")
-    show.print("what became of the order's event:", event)
+
+    async def known() -> dict[str, Any] | None:
+        event = await owner.call("GET", f"{at.notifications}/events", source=SOURCE, id=f"{story.run}-order.created")
+        told = [one for kind in event["kinds"] for one in kind["recipients"]]
+        return event if all(one["status"] != "WAITING" for one in told) else None
+
+    show.print("what became of the order's event:", await until(known, "what became of the order's event"))
 
     async def complete() -> list[dict[str, Any]]:
         spans = await spans_of(story.client, at.traces, trace_id)

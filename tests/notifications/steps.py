@@ -1,8 +1,11 @@
 """Steps that tests of notifications share."""
 
+from datetime import timedelta
 from typing import Any
 
-from common.events import MessageFailed, MessageRequested
+from httpx import Response
+
+from common.events import MessageFailed, MessageRequested, MessageSent
 from common.events.outbox import MessageFinished
 from tests.support.eventually import eventually
 from tests.support.platform import Service
@@ -36,10 +39,16 @@ async def listed(service: Service, partner: str, kind: str, *entries: dict[str, 
 
 
 async def became_of(service: Service, partner: str, event_id: str) -> dict[str, Any]:
-    """What the partner is told about an event of the tests' source."""
-    query = {"source": "/test", "id": event_id}
-    answer = await service.http.get("/events", params=query, headers=service.tokens.headers(partner))
-    return answer.json()
+    """What the partner is told about an event of the tests' source, as its one kind where there is one."""
+    answer = await asked(service, partner, event_id)
+    found = answer.json()
+    return found["kinds"][0] if found.get("kinds") else found
+
+
+async def asked(service: Service, partner: str, event_id: str, source: str = "/test") -> Response:
+    """The answer to what became of an event."""
+    query = {"source": source, "id": event_id}
+    return await service.http.get("/events", params=query, headers=service.tokens.headers(partner))
 
 
 async def waits(service: Service, partner: str, event_id: str) -> None:
@@ -61,10 +70,17 @@ async def consumed(service: Service, topic: str, records: int) -> None:
     await eventually(done, what=line)
 
 
-def failed(message: MessageRequested, reply: str = "550 5.1.1 no such mailbox") -> MessageFailed:
-    """What the outbox says when `message` could not be delivered."""
-    common: dict[str, Any] = {
-        name: getattr(message, name) for name in MessageFinished.model_fields if hasattr(message, name)
-    }
-    common |= {"executed_at": message.event.time, "attempts": 1, "subject": message.content.subject}
-    return MessageFailed(**common, reason="recipient_refused", provider_reply=reply)
+def failed(message: MessageRequested, reply: str = "550 5.1.1 no such mailbox", after: int = 0) -> MessageFailed:
+    """What the outbox says when `message` could not be delivered, so many seconds after its event."""
+    return MessageFailed(**_finished(message, after), reason="recipient_refused", provider_reply=reply)
+
+
+def sent(message: MessageRequested, reply: str = "250 2.0.0 Ok: queued as 4Q9", after: int = 0) -> MessageSent:
+    """What the outbox says when the provider accepted `message`."""
+    return MessageSent(**_finished(message, after), provider_reply=reply)
+
+
+def _finished(message: MessageRequested, after: int) -> dict[str, Any]:
+    common = {name: getattr(message, name) for name in MessageFinished.model_fields if hasattr(message, name)}
+    executed_at = message.event.time + timedelta(seconds=after)
+    return common | {"executed_at": executed_at, "attempts": 1, "subject": message.content.subject}

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from common.events import MessageRequested, OrderCreated
-from tests.notifications.steps import became_of, failed, knows, listed
+from tests.notifications.steps import asked, became_of, failed, knows, listed
 from tests.support.eventually import eventually, unique
 from tests.support.partners import announce_partner, announce_person
 from tests.support.platform import Platform, Service
@@ -55,8 +55,7 @@ async def test_a_digest_lists_every_order_of_the_period_by_their_time(platform: 
         return all(one["recipients"][0]["message_id"] == told.message_id for one in found)
 
     await eventually(says_in_which)
-    query = {"source": told.event.source, "id": told.event.id}
-    digest = (await service.http.get("/events", params=query, headers=platform.tokens.headers(partner))).json()
+    [digest] = (await asked(service, partner, told.event.id, told.event.source)).json()["kinds"]
     assert [one["id"] for one in digest["collected"]] == ids
 
 

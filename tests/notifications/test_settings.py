@@ -81,7 +81,7 @@ async def test_what_became_of_another_partners_event_is_as_unknown_as_what_never
         query = {"source": "/test", "id": event_id}
         return await service.http.get("/events", params=query, headers=platform.tokens.headers(partner))
 
-    assert (await ask(theirs, event_id)).json()["status"] == "decided"
+    assert (await ask(theirs, event_id)).json()["kinds"][0]["status"] == "decided"
     foreign, unknown = await ask(mine, event_id), await ask(mine, unique("e"))
     assert (foreign.status_code, foreign.json()) == (404, unknown.json())
 

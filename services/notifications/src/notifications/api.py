@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from common.auth import Caller, Permission, requires
+from common.dead_letters.handlers import DeadLetters
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import errors, provided
 from notifications import explaining
@@ -30,9 +31,11 @@ async def dry_run(kind: str, sample: SampleEvent, caller: Reader, notifications:
 async def what_became_of(
     caller: Reader,
     notifications: NotificationsDep,
+    letters: Annotated[DeadLetters, provided(DeadLetters)],
     source: Annotated[Source, Query(description="CloudEvents source")],
     event_id: Annotated[Source, Query(alias="id", description="CloudEvents id")],
 ) -> EventView:
-    """What became of an event: whom it was resolved to and why, or that it waits (A9)."""
-    decision = await explaining.what_became_of(notifications, caller.partner_id, source, event_id)
-    return EventView.of(decision) if decision else EventView(source=source, id=event_id, status="waiting")
+    """What became of an event: told whom, why, and with what success; or that it waits, or is set aside (A9)."""
+    return EventView.of(
+        await explaining.what_became_of(notifications, letters.store, caller.partner_id, source, event_id)
+    )

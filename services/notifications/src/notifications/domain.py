@@ -249,6 +249,12 @@ class Decision:
             return one.message_id
         return message_id(self.digest.sent_in, one.channel, one.address) if self.digest.sent_in else None
 
+    @property
+    def message_ids(self) -> list[str]:
+        """Of every message that was requested for it, escalations included."""
+        escalated = [one.message_id for escalation in self.escalations for one in escalation.to]
+        return [found for one in self.to if (found := self.message_of(one))] + escalated
+
 
 def message_id(cause_id: str, channel: Channel, address: str) -> str:
     """The id of a message, computed from what caused it so that asking twice is asking once."""

@@ -1,5 +1,6 @@
 """Who would receive an event, and what became of one (A9)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from common.dead_letters.domain import SetAside
+from common.dead_letters.storage import DeadLetterStore
 from common.errors import Invalid, NotFound, Poison
 from common.events import Content
 from notifications.directory import Directory
@@ -15,6 +18,7 @@ from notifications.handlers import Notifications, resolve_for
 from notifications.kinds.domain import Kind
 from notifications.kinds.handlers import CONTRACTS
 from notifications.messages import render
+from notifications.outcomes.domain import Outcome
 
 
 class BadSample(Invalid):
@@ -83,11 +87,34 @@ def _checked(kind: Kind, partner_id: str, sample: dict[str, Any]) -> dict[str, A
     return data
 
 
-async def what_became_of(notifications: Notifications, partner_id: str, source: str, event_id: str) -> Decision | None:
-    """The decision about an event, None while it waits (A9). Raises NotFound when it is not known here."""
-    decisions = await notifications.store.decisions_about(partner_id, source, event_id)
-    if decisions:
-        return decisions[0]
-    if not await notifications.store.is_waiting(partner_id, source, event_id):
-        raise NotFound("No event of this source and id has been consumed for your company.")
-    return None
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What became of an event for one partner; a kind is either decided about or waits."""
+
+    source: str
+    event_id: str
+    decisions: Sequence[Decision]
+    waiting: Mapping[str, datetime]
+    """Kinds, each with until when it waits."""
+    outcomes: Mapping[str, Outcome]
+    """What is known of messages, by id."""
+    set_aside: SetAside | None
+
+
+async def what_became_of(
+    notifications: Notifications, letters: DeadLetterStore, partner_id: str, source: str, event_id: str
+) -> Story:
+    """The story of an event (A9). Raises NotFound when it is not known here.
+
+    It is looked for against its way, so that one that goes on meanwhile is found before or after the step.
+    """
+    store = notifications.store
+    set_aside = await letters.open_dead_letter_of(source, event_id, partner_id)
+    waiting = await store.waiting_about(partner_id, source, event_id)
+    decisions = await store.decisions_about(partner_id, source, event_id)
+    if not (set_aside or waiting or decisions):
+        raise NotFound("No event of this source and id is known here for your company: it has not come yet, or is old.")
+    waiting = {kind: until for kind, until in waiting.items() if kind not in {one.about.kind for one in decisions}}
+    ids = [message_id for one in decisions for message_id in one.message_ids]
+    outcomes = await notifications.outcomes.of_messages(partner_id, ids)
+    return Story(source, event_id, decisions, waiting, outcomes, set_aside)

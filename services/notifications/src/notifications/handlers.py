@@ -27,6 +27,8 @@ from notifications.domain import (
 from notifications.kinds.domain import Catalogue, Kind
 from notifications.kinds.handlers import Kinds
 from notifications.messages import dead_letter, digest_line, escalation_record, message_record
+from notifications.outcomes.handlers import keep_outcomes
+from notifications.outcomes.storage import Outcomes
 from notifications.resolving import next_in_chain, resolve
 from notifications.storage import Store
 
@@ -38,6 +40,7 @@ class Notifications:
     """What the use cases work with."""
 
     store: Store
+    outcomes: Outcomes
     kinds: Kinds
     kafka: Kafka
     wait: timedelta
@@ -131,11 +134,12 @@ def _records(directory: Directory, decisions: Iterable[Decision]) -> list[Outgoi
 
 
 async def escalate_all(notifications: Notifications, events: Sequence[Received[MessageFailed]]) -> None:
-    """Tell the next in the chain of every message that could not be delivered, once each (A8).
+    """Remember every message that could not be delivered, and tell the next in the chain of it, once (A8, A9).
 
     Failures of messages that are not ours are left alone. Raises Poison for one that we never decided about, or whose
     partner is gone.
     """
+    await keep_outcomes(notifications.outcomes, events)
     catalogue = await notifications.kinds.current()
     if any(event.data.kind not in catalogue for event in events):  # perhaps a new one
         catalogue = await notifications.kinds.current(fresh=True)

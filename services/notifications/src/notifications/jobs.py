@@ -1,15 +1,18 @@
-"""What notifications does by time: look at the events that wait, and take campaigns to their partners."""
+"""What notifications does by time: look at what waits, take campaigns to their partners, send digests, forget."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from common.errors import Poison
-from common.jobs import Job, Stop
+from common.jobs import Job, Stop, every
 from notifications import handlers
 from notifications.campaigns.handlers import Campaigns, serve_chunk
 from notifications.digests.handlers import Digests, send_due
 from notifications.handlers import Notifications
+from notifications.outcomes.handlers import forget_old
+from notifications.outcomes.storage import Outcomes
 
 BATCH = 500
+FORGET_SECONDS = 60.0
 
 
 def waiting_events(notifications: Notifications, every_seconds: float) -> Job:
@@ -47,6 +50,11 @@ def digests(digests: Digests, every_seconds: float) -> Job:
                 await stop.wait_for(every_seconds)
 
     return Job("digests", run)
+
+
+def forgetting(outcomes: Outcomes, kept: timedelta) -> Job:
+    """Forget what became of events that are old."""
+    return every(FORGET_SECONDS, "forgetting events", lambda: forget_old(outcomes, kept))
 
 
 async def look_at_waiting(notifications: Notifications) -> None:

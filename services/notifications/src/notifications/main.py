@@ -21,6 +21,8 @@ from notifications.kinds import api as kinds_api
 from notifications.kinds.handlers import Kinds
 from notifications.kinds.storage import KindStore
 from notifications.links import Links
+from notifications.outcomes.storage import INDEXES as OUTCOME_INDEXES
+from notifications.outcomes.storage import Outcomes
 from notifications.preferences import api as preferences_api
 from notifications.preferences.handlers import Settings as PartnerSettings
 from notifications.preferences.storage import Preferences
@@ -37,17 +39,18 @@ def build(settings: Settings) -> FastAPI:
     mongo, kafka = Mongo(settings), Kafka(settings)
     links = _links(settings)
     store, kinds, preferences = Store(mongo, links), Kinds(KindStore(mongo)), Preferences(mongo)
-    notifications = Notifications(store, kinds, kafka, timedelta(seconds=settings.wait_seconds))
+    notifications = Notifications(store, Outcomes(mongo), kinds, kafka, timedelta(seconds=settings.wait_seconds))
     campaigns = Campaigns(notifications, FanOuts(mongo))
     return service_app(
         settings, name="notifications", mongo=mongo, kafka=kafka,
-        indexes=[*INDEXES, *CAMPAIGN_INDEXES, *DIGEST_INDEXES],
+        indexes=[*INDEXES, *CAMPAIGN_INDEXES, *DIGEST_INDEXES, *OUTCOME_INDEXES],
         routers=[kinds_api.router, preferences_api.router, unsubscribing_api.router, api.router],
         subscriptions=consumers.subscriptions(notifications, campaigns, kafka),
         jobs=[
             jobs.waiting_events(notifications, settings.wait_look_seconds),
             jobs.fan_outs(campaigns, settings.campaign_partners_per_second, settings.campaign_look_seconds),
             jobs.digests(Digests(notifications, Collected(mongo)), settings.digest_look_seconds),
+            jobs.forgetting(notifications.outcomes, timedelta(days=settings.events_kept_days)),
         ],
         provides=[
             notifications, kinds, PartnerSettings(notifications, preferences),

@@ -25,4 +25,7 @@ class Settings(ServiceSettings):
     unsubscribe_keyring: SecretStr = Field(
         default=SecretStr(""), description="signs these links; id:base64 of 32 bytes, several with commas, newest first"
     )
+    events_kept_days: int = Field(
+        default=400, ge=30, description="what became of an event is forgotten after this; topics keep events for 14"
+    )
     campaign_look_seconds: float = Field(default=1.0, gt=0, description="how often campaigns are looked for")

@@ -181,8 +181,11 @@ class Store:
         found = self.waiting.of_all_partners.find({"partner_id": {"$in": list(partner_ids)}})
         return [occurrence_of(document) async for document in found]
 
-    async def is_waiting(self, partner_id: str, source: str, event_id: str) -> bool:
-        return await self.waiting.of(partner_id).find_one({"source": source, "event_id": event_id}) is not None
+    async def waiting_about(self, partner_id: str, source: str, event_id: str) -> dict[str, datetime]:
+        """The kinds that an event waits to be told as, each with until when."""
+        query = {"source": source, "event_id": event_id}
+        found = self.waiting.of(partner_id).find(query, projection=("kind", "wait_until"))
+        return {document["kind"]: document["wait_until"] async for document in found}
 
     async def looked_at(self, ids: Sequence[str], now: datetime) -> None:
         await self.waiting.of_all_partners.update_many({"_id": {"$in": list(ids)}}, {"$set": {"looked_at": now}})

@@ -38,7 +38,7 @@ TOPICS = (
     Topic(SigningKeyChanged, "identity", (), partitions=1, compacted=True),
     Topic(ContactChanged, "contacts", ("notifications",), compacted=True),
     Topic(MessageRequested, "notifications", ("outbox",)),
-    Topic(MessageSent, "outbox", ("crm",)),
+    Topic(MessageSent, "outbox", ("notifications", "crm")),
     Topic(MessageFailed, "outbox", ("notifications", "crm", "contacts")),
 )
 

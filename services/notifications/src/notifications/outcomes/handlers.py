@@ -1,0 +1,28 @@
+"""Keeping what became of messages, and forgetting it in time (A9)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from common.events import MessageFailed, MessageSent, Received
+from notifications.outcomes.domain import MessageStatus, Outcome
+from notifications.outcomes.storage import Outcomes
+
+
+async def keep_outcomes(outcomes: Outcomes, events: Sequence[Received[MessageSent] | Received[MessageFailed]]) -> None:
+    """Remember how messages ended, whoever requested them."""
+    await outcomes.keep([_outcome(event.data) for event in events])
+
+
+def _outcome(data: MessageSent | MessageFailed) -> Outcome:
+    if isinstance(data, MessageSent):
+        status, reply = MessageStatus.SENT, data.provider_reply
+    else:
+        status, reply = MessageStatus.ERROR, data.provider_reply or data.reason
+    return Outcome(data.message_id, data.partner_id, status, data.executed_at, reply)
+
+
+async def forget_old(outcomes: Outcomes, kept: timedelta) -> None:
+    """Forget decisions and outcomes that are older than `kept`, batch by batch."""
+    before = datetime.now(UTC) - kept
+    while await outcomes.forget(before):
+        pass
