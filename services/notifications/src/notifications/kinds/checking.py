@@ -10,11 +10,11 @@ from typing import Any
 
 from jinja2 import nodes
 
-from notifications.kinds.templates import BadTemplate, parse
+from notifications.kinds.templates import LOOP, BadTemplate, compile_template, parse
 
 _UNKNOWN = object()
 """What is there, but of which the example does not say what is in it."""
-_LOOP = dict.fromkeys(["index", "index0", "revindex", "revindex0", "first", "last", "length", "depth"], _UNKNOWN)
+_LOOP = dict.fromkeys(LOOP, _UNKNOWN)
 _SAME = frozenset({"default", "first", "last"})
 
 
@@ -30,6 +30,7 @@ def faults(source: str, known: Mapping[str, Any]) -> list[Fault]:
     """What is wrong with a template that may name `known` and what is in it; empty when nothing is."""
     try:
         tree = parse(source)
+        compile_template(source)
     except BadTemplate as bad:
         return [Fault(bad.line, bad.problem)]
     reader = _Reader()

@@ -1,38 +1,46 @@
 """The language that templates are written in: Jinja without whatever could run long, grow, or reach out.
 
-Loops go over what the event has, at most `MOST_STEPS` steps in all, and a text ends at its limit: both are counted, not
-timed, so that what can be sent is the same on a busy machine. There are no calls, no assignments and no imports; html
-escapes whatever comes from outside, and no filter switches that off.
+A name means what the data have, never a part of the program. What loops and made texts cost is counted and not timed,
+so that what can be sent is the same on a busy machine. There are no calls, no assignments and no imports; html escapes
+whatever comes from outside, and no filter switches that off.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import ChainableUndefined, Template, TemplateSyntaxError, nodes, pass_context
-from jinja2.exceptions import SecurityError, UndefinedError
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import ChainableUndefined, Environment, Template, TemplateSyntaxError, nodes, pass_eval_context
+from jinja2.exceptions import TemplateRuntimeError
+from jinja2.filters import sync_do_join
+from jinja2.nodes import EvalContext
+from jinja2.runtime import LoopContext
 
 from common.errors import Poison
+from notifications.kinds import costs
+from notifications.kinds.costs import Costs, Steps, parts
 
-MOST_STEPS = 20_000
-"""Steps of all loops of a text together."""
 DEEPEST_LOOP = 3
+DEEPEST = 20
+"""Blocks and expressions in each other."""
+LARGEST_EXPRESSION = 50
+"""Parts of one expression."""
 LONGEST_ARGUMENT = 50
 """Characters of a constant that a filter is given."""
+LARGEST_ARGUMENT = 1_000
+"""The number that a filter is given at the most."""
 
+LOOP = ("index", "index0", "revindex", "revindex0", "first", "last", "length", "depth")
+"""What a template may ask of `loop`."""
 FILTERS = frozenset(
     {"capitalize", "default", "e", "escape", "first", "float", "int", "join", "last", "length", "lower", "round",
      "string", "title", "trim", "truncate", "upper"}
 )  # fmt: skip
-TESTS = frozenset({"defined", "undefined", "none", "number", "string", "eq", "ne", "lt", "gt", "le", "ge", "in"})
+TESTS = frozenset({"defined", "undefined", "number", "string", "eq", "ne", "lt", "gt", "le", "ge", "in"})
 _NODES = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
     nodes.Slice, nodes.Filter, nodes.Test, nodes.If, nodes.For, nodes.CondExpr, nodes.Compare, nodes.Operand,
     nodes.And, nodes.Or, nodes.Not, nodes.Concat, nodes.Add, nodes.Sub, nodes.Neg, nodes.List, nodes.Tuple,
 )  # fmt: skip
-_STEPS = "_steps"
 
 
 class BadTemplate(Exception):
@@ -44,28 +52,42 @@ class BadTemplate(Exception):
         self.problem = problem
 
 
-class _Steps:
-    def __init__(self) -> None:
-        self.left = MOST_STEPS
+class _Language(Environment):
+    """A name after a dot or in brackets is a member of the data. Null counts as not there."""
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        value: Any = None
+        if isinstance(obj, Mapping):
+            value = obj.get(argument)
+        elif isinstance(obj, (list, str)) and isinstance(argument, int):
+            value = obj[argument] if -len(obj) <= argument < len(obj) else None
+        elif isinstance(obj, LoopContext) and argument in LOOP:
+            value = getattr(obj, argument)
+        return self.undefined(obj=obj, name=str(argument)) if value is None else value
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return self.getitem(obj, attribute)
 
 
-@pass_context
-def _counted(context: Context, items: Any) -> Iterator[Any]:
-    """What a loop goes over, one step taken from the text's budget each time."""
-    steps: _Steps = context[_STEPS]
-    for item in items or ():
-        steps.left -= 1
-        if steps.left < 0:
-            raise Poison("message_too_long", f"its loops take more than {MOST_STEPS} steps")
-        yield item
+@pass_eval_context
+def _join(context: EvalContext, items: Any, between: str = "") -> str:
+    """Of a list only: joining the characters of a text again and again would let it grow without end."""
+    if isinstance(items, str):
+        raise TypeError
+    return sync_do_join(context, items, between)
 
 
-def _environment(*, markup: bool) -> ImmutableSandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(autoescape=markup, undefined=ChainableUndefined, cache_size=0)
+def _environment(*, markup: bool) -> Environment:
+    made = _Language(autoescape=markup, undefined=ChainableUndefined, cache_size=0, finalize=_not_none)
     made.globals.clear()
-    filters: dict[str, Any] = {name: made.filters[name] for name in FILTERS} | {"_counted": _counted}
+    filters: dict[str, Any] = {name: made.filters[name] for name in FILTERS}
+    filters |= costs.FILTERS | {"join": _join}
     made.filters = filters  # pyright: ignore[reportAttributeAccessIssue]  its stubs list the built-in ones
     return made
+
+
+def _not_none(value: Any) -> Any:
+    return "" if value is None else value
 
 
 _MARKUP, _TEXT = _environment(markup=True), _environment(markup=False)
@@ -75,55 +97,74 @@ def parse(source: str) -> nodes.Template:
     """The source as a tree, once it is known to be in the language. Raises BadTemplate."""
     try:
         tree = _TEXT.parse(source)
+        _allow(tree, 0, 0)
     except TemplateSyntaxError as error:
         raise BadTemplate(error.lineno, str(error.message)) from None
-    _allow(tree, 0)
+    except ValueError:
+        raise BadTemplate(1, "a number in it is too long") from None
+    except RecursionError:
+        raise BadTemplate(1, f"its parts stand in each other more than {DEEPEST} deep") from None
     return tree
 
 
-def _allow(node: nodes.Node, depth: int) -> None:
+def _allow(node: nodes.Node, depth: int, loops: int) -> None:
     if not isinstance(node, _NODES):
-        raise BadTemplate(node.lineno, f"{type(node).__name__.lower()} is not allowed in a template")
-    if isinstance(node, nodes.Name) and node.name.startswith("_"):
-        raise BadTemplate(node.lineno, f"the name {node.name} begins with an underscore")
-    if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
-        raise BadTemplate(node.lineno, f"the name {node.attr} begins with an underscore")
-    if isinstance(node, nodes.Filter):
-        _allow_filter(node)
-    if isinstance(node, nodes.Test) and node.name not in TESTS:
-        raise BadTemplate(node.lineno, f"there is no test {node.name}; there are {', '.join(sorted(TESTS))}")
-    if isinstance(node, nodes.For):
-        depth += 1
-        if depth > DEEPEST_LOOP or node.recursive:
-            raise BadTemplate(node.lineno, f"loops stand in each other at most {DEEPEST_LOOP} deep")
+        raise BadTemplate(node.lineno or 1, f"{type(node).__name__.lower()} is not allowed in a template")
+    if depth > DEEPEST:
+        raise BadTemplate(node.lineno, f"its parts stand in each other more than {DEEPEST} deep")
+    match node:
+        case nodes.Name(name=name) | nodes.Getattr(attr=name) if name.startswith("_"):
+            raise BadTemplate(node.lineno, f"the name {name} begins with an underscore")
+        case nodes.Name(name="self"):
+            raise BadTemplate(node.lineno, "self is the template, not the event")
+        case nodes.Filter():
+            _allow_filter(node)
+        case nodes.Test() if node.name not in TESTS:
+            raise BadTemplate(node.lineno, f"there is no test {node.name}; there are {', '.join(sorted(TESTS))}")
+        case nodes.For():
+            loops += 1
+            if loops > DEEPEST_LOOP or node.recursive:
+                raise BadTemplate(node.lineno, f"loops stand in each other at most {DEEPEST_LOOP} deep")
+        case _:
+            pass
     for child in node.iter_child_nodes():
-        _allow(child, depth)
+        if isinstance(child, nodes.Expr) and not isinstance(node, nodes.Expr) and parts([child]) > LARGEST_EXPRESSION:
+            raise BadTemplate(child.lineno, f"an expression has at most {LARGEST_EXPRESSION} parts")
+        _allow(child, depth + 1, loops)
 
 
 def _allow_filter(node: nodes.Filter) -> None:
     if node.name not in FILTERS:
         raise BadTemplate(node.lineno, f"there is no filter {node.name}; there are {', '.join(sorted(FILTERS))}")
-    arguments = [*node.args, *(one.value for one in node.kwargs)]
-    for one in arguments if node.name != "default" else []:
-        if not isinstance(one, nodes.Const) or len(str(one.value)) > LONGEST_ARGUMENT:
-            raise BadTemplate(node.lineno, f"{node.name} takes constants of at most {LONGEST_ARGUMENT} characters")
+    given = all(map(_is_small, node.args)) or node.name == "default"
+    if not given or node.kwargs or node.dyn_args or node.dyn_kwargs:
+        limits = f"{LONGEST_ARGUMENT} characters, or numbers up to {LARGEST_ARGUMENT}"
+        raise BadTemplate(node.lineno, f"{node.name} takes constants of at most {limits}")
+
+
+def _is_small(argument: nodes.Expr) -> bool:
+    if not isinstance(argument, nodes.Const):
+        return False
+    value = argument.value
+    return abs(value) <= LARGEST_ARGUMENT if isinstance(value, (int, float)) else len(str(value)) <= LONGEST_ARGUMENT
 
 
 @lru_cache(maxsize=1_000)
 def compile_template(source: str, *, markup: bool = False) -> Template:
     """The template; compiled once for each source. Raises BadTemplate."""
-    tree = parse(source)
-    for loop in tree.find_all(nodes.For):
-        loop.iter = nodes.Filter(loop.iter, "_counted", [], [], None, None, lineno=loop.lineno)
-    return (_MARKUP if markup else _TEXT).from_string(tree)
+    tree = Costs().visit(parse(source))
+    try:
+        return (_MARKUP if markup else _TEXT).from_string(tree)
+    except TemplateSyntaxError as error:  # some of it is only seen now
+        raise BadTemplate(error.lineno, str(error.message)) from None
 
 
 def render(template: Template, values: Mapping[str, Any], most: int) -> str:
-    """The text, at most `most` characters. Raises Poison when it is longer, loops too much, or cannot be made.
+    """The text, at most `most` characters. Raises Poison when it is longer, costs too much, or cannot be made.
 
     What the event lacks is written as nothing.
     """
-    return _joined(template.generate({**values, _STEPS: _Steps()}), most)
+    return _joined(template.generate({**values, costs.STEPS: Steps()}), most)
 
 
 def _joined(pieces: Iterable[str], most: int) -> str:
@@ -135,6 +176,6 @@ def _joined(pieces: Iterable[str], most: int) -> str:
             length += len(piece)
             if length > most:
                 raise Poison("message_too_long", f"its words are longer than {most} characters")
-    except (TypeError, ValueError, ArithmeticError, UndefinedError, SecurityError) as error:
+    except (TypeError, ValueError, ArithmeticError, AssertionError, LookupError, TemplateRuntimeError) as error:
         raise Poison("words_fail", f"the template cannot be filled with this event: {type(error).__name__}") from None
     return "".join(written)

@@ -1,0 +1,90 @@
+"""What a text costs: its loops, and the texts that are made on the way. Counted, not timed."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from jinja2 import nodes, pass_context
+from jinja2.runtime import Context
+from jinja2.visitor import NodeTransformer
+
+from common.errors import Poison
+
+MOST_STEPS = 20_000
+"""What all loops and made texts of a text may cost together."""
+PARTS_A_STEP = 10
+"""A turn of a loop costs one step, and one more for each so many parts (names, constants, operations) in it."""
+CHARACTERS_A_STEP = 100
+"""A text that a filter or an operator makes or compares costs a step for each so many characters."""
+
+STEPS = "_steps"
+"""The name of the budget among the values of a text; no template can say it."""
+
+
+class Steps:
+    """The budget of one text."""
+
+    def __init__(self) -> None:
+        self._left = MOST_STEPS
+
+    def take(self, steps: int) -> None:
+        """Raises Poison when the text has cost more than it may."""
+        self._left -= steps
+        if self._left < 0:
+            raise Poison("message_too_long", f"its loops and texts cost more than {MOST_STEPS} steps")
+
+
+@pass_context
+def _counted(context: Context, items: Any, cost: int) -> Iterator[Any]:
+    """What a loop goes over, each turn taken from the budget."""
+    steps: Steps = context[STEPS]
+    for item in items or ():
+        steps.take(cost)
+        yield item
+
+
+@pass_context
+def _weighed(context: Context, value: Any) -> Any:
+    """A value that was made or is compared, its length taken from the budget."""
+    if isinstance(value, str):
+        context[STEPS].take(len(value) // CHARACTERS_A_STEP)
+    return value
+
+
+FILTERS = {"_counted": _counted, "_weighed": _weighed}
+"""What `Costs` puts into a tree; no template can say these names either."""
+
+
+def parts(of: Iterable[nodes.Node]) -> int:
+    """Names, constants, operations: everything that a tree is made of."""
+    return sum(1 + parts(node.iter_child_nodes()) for node in of)
+
+
+class Costs(NodeTransformer):
+    """Puts the price of everything that costs into a tree."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802  the visitor's name for it
+        cost = 1 + parts(node.body) // PARTS_A_STEP
+        self.generic_visit(node)
+        node.iter = _through("_counted", node.iter, nodes.Const(cost))
+        return node
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _through("_weighed", node)
+
+    visit_Concat = visit_Add = visit_Filter  # noqa: N815
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        for one in node.ops:  # comparing costs no more than the shorter side has, searching what the right one has
+            one.expr = _through("_weighed", one.expr)
+        return node
+
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.args = [_through("_weighed", one) for one in node.args]
+        return node
+
+
+def _through(name: str, value: Any, *args: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(value, name, list(args), [], None, None, lineno=value.lineno)
