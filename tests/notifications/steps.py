@@ -22,6 +22,18 @@ async def knows(service: Service, partner: str, *addresses: str) -> None:
     await eventually(told)
 
 
+async def tells(service: Service, partner: str, *wanted: tuple[str, str], kind: str = "order.created") -> None:
+    """Wait until the service would tell of a kind on just these (channel, address)."""
+    headers = service.tokens.headers(partner)
+
+    async def told() -> bool:
+        answer = await service.http.post(f"/kinds/{kind}/dry-run", json={"order_number": "1"}, headers=headers)
+        recipients = answer.json().get("recipients", [])
+        return sorted((one["channel"], one["address"]) for one in recipients) == sorted(wanted)
+
+    await eventually(told)
+
+
 async def has_partner(service: Service, partner: str, version: int = 1) -> None:
     """Wait until the service has this state of the partner, though nobody of it could be told of anything."""
 
@@ -31,7 +43,7 @@ async def has_partner(service: Service, partner: str, version: int = 1) -> None:
     await eventually(there)
 
 
-async def listed(service: Service, partner: str, kind: str, *entries: dict[str, str]) -> None:
+async def listed(service: Service, partner: str, kind: str, *entries: dict[str, Any]) -> None:
     """Set who receives a kind."""
     body = {"recipients": list(entries)}
     answer = await service.http.put(f"/settings/{kind}", json=body, headers=service.tokens.headers(partner))

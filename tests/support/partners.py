@@ -41,8 +41,9 @@ async def change_partner(
 
 
 async def announce_person(
-    io: KafkaIO, partner_id: str, *roles: Role, email: str = "", person_id: str = "", version: int = 1
-) -> ContactChanged:
+    io: KafkaIO, partner_id: str, *roles: Role, email: str = "", person_id: str = "", version: int = 1,
+    phone: str | None = None, undeliverable: str | None = None,
+) -> ContactChanged:  # fmt: skip
     """A person of a partner who holds `roles`; returns what was announced."""
     person_id = person_id or unique("per")
     state = ContactChanged(
@@ -52,7 +53,9 @@ async def announce_person(
         first_name="Ada",
         last_name=person_id,
         email=email or f"{person_id}@{partner_id}.example".replace("_", "-"),
+        phone=phone,
         roles=list(roles),
+        undeliverable=undeliverable,
     )
     await io.publish(state, event_id=f"{person_id}@{version}", source="/contacts")
     return state

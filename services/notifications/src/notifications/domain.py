@@ -106,7 +106,7 @@ class Reason:
                 lack = "no manager can be reached" if self.unreachable else "there is no manager"
                 return f"{lack}: the owner stands in"
             case Why.OWNER_STANDS_IN:
-                return f"{self._lack()}, nor is there a manager who can be: the owner stands in"
+                return f"{self._lack()}, nor can a manager be reached: the owner stands in"
             case Why.NO_PHONE:
                 return "has no phone: by e-mail instead of SMS"
             case Why.ESCALATED_TO_MANAGER:

@@ -53,11 +53,12 @@ def resolve(
 
 def _add_stand_ins(found: "_Recipients", entries: Sequence[Entry], partner: Partner) -> None:
     roles: tuple[Role, ...] = tuple(entry.role for entry in entries if isinstance(entry, ByRole))
-    found.add_holders(MANAGER, BY_EMAIL, Reason(Why.MANAGER_STANDS_IN, roles, found.some_refused))
+    refused = found.some_refused
+    found.add_holders(MANAGER, BY_EMAIL, Reason(Why.MANAGER_STANDS_IN, roles, refused))
     if not found:
         if not partner.owner_email:
             raise Nobody
-        found.add_owner(partner.owner_email, Reason(Why.OWNER_STANDS_IN, roles, found.some_refused))
+        found.add_owner(partner.owner_email, Reason(Why.OWNER_STANDS_IN, roles, refused))
 
 
 def next_in_chain(
@@ -107,37 +108,38 @@ class _Recipients:
                 self._add(person.email, person, channels, reason)
 
     def add_address(self, address: str, channels: Sequence[Channel], reason: Reason) -> None:
-        self._add(address, self._person_of(address), channels, reason)
+        for person in self._people_with(address) or [None]:
+            self._add(address, person, channels, reason)
 
     def add_owner(self, address: str, reason: Reason) -> None:
         """The last one: told though mail was refused, unless he unsubscribed."""
-        person = self._person_of(address)
+        person = next(iter(self._people_with(address)), None)
         if address.casefold() in self._closed.unsubscribed:
             self._leave_out(address, person, "unsubscribed from this kind")
         else:
-            self._left_out.pop(address.casefold(), None)
             self._keep("email", address, person, reason)
 
-    def _person_of(self, address: str) -> Person | None:
+    def _people_with(self, address: str) -> list[Person]:
         folded = address.casefold()
-        return next((person for person in self._people if person.email.casefold() == folded), None)
+        return [person for person in self._people if person.email.casefold() == folded]
 
     def _add(self, address: str, person: Person | None, channels: Sequence[Channel], reason: Reason) -> None:
         folded = address.casefold()
         if folded in self._closed.unsubscribed:
             self._leave_out(address, person, "unsubscribed from this kind")
             return
-        if "sms" in channels and "sms" in self._allowed and person and person.phone:
+        wanted = [channel for channel in channels if channel in self._allowed] or BY_EMAIL
+        if "sms" in wanted and person and person.phone:
             self._keep("sms", person.phone, person, reason)
-            if "email" not in channels:
+            if "email" not in wanted:
                 return
-        reply = (person.undeliverable if person else None) or self._closed.refused.get(folded)
+        reply = person.undeliverable if person else self._closed.refused.get(folded)
         if reply:
             self.some_refused = True
             self._leave_out(address, person, f"a mail server refused the address: {reply}")
         else:
             self._keep("email", address, person, reason)
-            if "email" not in channels:
+            if "email" not in wanted:
                 self._keep("email", address, person, Reason(Why.NO_PHONE))
 
     def _leave_out(self, address: str, person: Person | None, why: str) -> None:
@@ -154,4 +156,5 @@ class _Recipients:
             Recipient(address, person.name if person else "", person.id if person else None, tuple(reasons), channel)
             for (channel, _), (address, person, reasons) in self._found.items()
         )
-        return Resolution(recipients, tuple(self._left_out.values()))
+        left_out = (one for folded, one in self._left_out.items() if ("email", folded) not in self._found)
+        return Resolution(recipients, tuple(left_out))

@@ -158,8 +158,9 @@ class QuietHoursFields(BaseModel):
     def some_time(self) -> "QuietHoursFields":
         if self.start == self.until:
             raise ValueError("`start` and `until` are the same: no time would be quiet, or all of it")
-        if self.start.tzinfo or self.until.tzinfo:
-            raise ValueError("the times are local ones, without an offset")
+        for one in (self.start, self.until):
+            if one.tzinfo or one.second or one.microsecond:
+                raise ValueError("the times are local ones in whole minutes, without an offset")
         return self
 
     def to_domain(self) -> QuietHours:
