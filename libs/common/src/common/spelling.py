@@ -13,6 +13,8 @@ _PLAIN = str.maketrans(
 
 def plain(text: str) -> str:
     """Without case and diacritics: Łódź is lodz, Strauß is strauss."""
+    if text.isascii():  # most are, and this is ten times quicker
+        return text.casefold()
     # Folding may compose and taking apart may make capitals, so each is done after the other.
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(letter for letter in apart if not unicodedata.combining(letter)).translate(_PLAIN)

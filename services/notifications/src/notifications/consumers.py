@@ -39,7 +39,8 @@ def subscriptions(notifications: Notifications, campaigns: Campaigns, kafka: Kaf
         KindReaders(campaigns, kafka),
         read(MessageSent, partial(keep_outcomes, notifications.outcomes)),
         read(MessageFailed, partial(handlers.escalate_all, notifications)),
-        read(ContactChanged, partial(handlers.keep_people, notifications)),
+        # Two, so that one prepares while the other writes: everybody is known sooner after the database was lost.
+        *(read(ContactChanged, partial(handlers.keep_people, notifications)) for _ in range(2)),
         read(PartnerChanged, partial(handlers.keep_partners, notifications)),
     ]
 
