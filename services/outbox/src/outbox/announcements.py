@@ -37,9 +37,9 @@ class Announcements:
         """What was published need not be kept."""
         await self._announcements.delete_many({"_id": {"$in": list(ids)}})
 
-    async def is_kept(self, announcement: str) -> bool:
-        """True while it is not certain that this was published."""
-        return await self._announcements.find_one({"_id": announcement}, {"_id": 1}) is not None
+    async def are_kept(self, ids: Sequence[str]) -> bool:
+        """True while it is not certain that all of these were published."""
+        return bool(ids) and await self._announcements.find_one({"_id": {"$in": list(ids)}}, {"_id": 1}) is not None
 
     async def left_behind(self, before: datetime, limit: int) -> list[tuple[str, list[Outgoing]]]:
         """(id, records) of announcements from before `before`: whoever should have published them did not.

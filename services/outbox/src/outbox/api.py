@@ -1,17 +1,20 @@
 """The outbox over HTTP: translate, call one handler, translate back."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotSignedIn, PermissionMissing
 from common.events import Channel
 from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provided, time_position
+from common.mongo import Document
 from outbox import handlers
 from outbox.domain import (
     AccountUnknown,
     AlreadySent,
+    FilterNeeded,
     MessageUnknown,
     NoSenderAccount,
     PasswordNeeded,
@@ -19,8 +22,8 @@ from outbox.domain import (
     Status,
     StillSending,
 )
-from outbox.handlers import Outbox
-from outbox.schemas import AccountFields, AccountHealth, AccountView, MessageDetail, MessageView, TestResult
+from outbox.handlers import Item, Outbox
+from outbox.schemas import AccountFields, AccountHealth, AccountView, BulkItem, MessageDetail, MessageView, TestResult
 from outbox.settings import Settings
 from outbox.storage import Filter
 
@@ -31,30 +34,70 @@ Resender = Annotated[Caller, requires(Permission.OUTBOX_RESEND)]
 Deleter = Annotated[Caller, requires(Permission.OUTBOX_DELETE)]
 AccountWriter = Annotated[Caller, requires(Permission.ACCOUNTS_WRITE)]
 Text = Annotated[str | None, Query(max_length=320)]
+DoEach = Callable[[Outbox, str, Sequence[Document]], Awaitable[list[Item]]]
 
 router = APIRouter()
 ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 
 
-@router.get("/messages", tags=["box"], responses=ALWAYS)
-async def list_messages(
-    caller: Reader,
-    outbox: OutboxDep,
+def _filter(
     channel: Channel | None = None,
     status: Status | None = None,
     recipient: Text = None,
     order_number: Text = None,
     since: Time | None = None,
     until: Time | None = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+) -> Filter:
+    """`recipient` may be its beginning."""
+    return Filter(channel, status, recipient, order_number, since, until)
+
+
+Chosen = Annotated[Filter, Depends(_filter)]
+
+
+@router.get("/messages", tags=["box"], responses=ALWAYS)
+async def list_messages(
+    caller: Reader, outbox: OutboxDep, chosen: Chosen, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[MessageView]:
-    """Every message sent or tried for the partner, newest first (B1, B5). `recipient` may be its beginning."""
-    chosen = Filter(channel, status, recipient, order_number, since, until)
+    """Every message sent or tried for the partner, newest first (B1, B5)."""
+    found, following = await _page(outbox, caller, chosen, limit, cursor)
+    return Page(items=[MessageView.of(one) for one in found], next=following)
+
+
+async def _page(
+    outbox: Outbox, caller: Caller, chosen: Filter, limit: int, cursor: str | None
+) -> tuple[list[Document], str | None]:
+    """(messages, the cursor of the following page). Raises Invalid."""
     found = await outbox.store.page(caller.partner_id, chosen, time_position(cursor), limit + 1)
     last = found[limit - 1] if len(found) > limit else None
     following = encode_cursor([last["requested_at"].isoformat(), last["_id"]]) if last else None
-    return Page(items=[MessageView.of(one) for one in found[:limit]], next=following)
+    return found[:limit], following
+
+
+@router.post("/messages/resend", tags=["box"], responses=ALWAYS | errors(FilterNeeded))
+async def resend_messages(
+    caller: Resender, outbox: OutboxDep, chosen: Chosen, limit: Limit = 50, cursor: Cursor = None
+) -> Page[BulkItem]:
+    """Send now what the filter finds, newest first, and say of each what became of it (B4). Go on with `next`."""
+    return await _bulk(handlers.resend_each, outbox, caller, chosen, limit, cursor)
+
+
+@router.post("/messages/delete", tags=["box"], responses=ALWAYS | errors(FilterNeeded))
+async def delete_messages(
+    caller: Deleter, outbox: OutboxDep, chosen: Chosen, limit: Limit = 50, cursor: Cursor = None
+) -> Page[BulkItem]:
+    """Delete what the filter finds, newest first, and say of each what became of it (B3). Go on with `next`."""
+    return await _bulk(handlers.delete_each, outbox, caller, chosen, limit, cursor)
+
+
+async def _bulk(
+    do: DoEach, outbox: Outbox, caller: Caller, chosen: Filter, limit: int, cursor: str | None
+) -> Page[BulkItem]:
+    if chosen == Filter():
+        raise FilterNeeded("Send at least one filter, for example `status=ERROR`.")
+    found, following = await _page(outbox, caller, chosen, limit, cursor)
+    done = await do(outbox, caller.partner_id, found)
+    return Page(items=[BulkItem.of(one.message_id, one.problem) for one in done], next=following)
 
 
 @router.get("/messages/counts", tags=["box"], responses=ALWAYS)

@@ -73,6 +73,12 @@ class NoSenderAccount(Conflict):
     code, title = "no-sender-account", "There is no sender account"
 
 
+class FilterNeeded(Invalid):
+    """A bulk request without a filter would mean the whole box."""
+
+    code, title = "filter-needed", "Say which messages are meant"
+
+
 class MessageUnknown(NotFound):
     code, title = "message-unknown", "There is no such message"
 

@@ -1,10 +1,12 @@
 """The use cases of the outbox, one function each; the engine itself is in `delivery.py`."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from common.errors import Conflict, NotFound, Problem
 from common.events import MessageRequested, Received
 from common.keyring import Keyring
 from common.logs import logger
@@ -30,6 +32,8 @@ log = logger(__name__)
 
 RELAY_AFTER = timedelta(seconds=5)
 RELAY_BATCH = 20
+AT_ONCE = 20
+"""Messages of one bulk request that are worked on at the same time."""
 
 
 @dataclass
@@ -43,6 +47,14 @@ class Outbox:
     keyring: Keyring
     ports: frozenset[int] | None
     prune_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What became of one message of a bulk request: nothing is wrong, or `problem`."""
+
+    message_id: str
+    problem: Problem | None
 
 
 async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) -> None:
@@ -103,10 +115,10 @@ async def get_message(outbox: Outbox, partner_id: str, message_id: str) -> Docum
 async def delete_message(outbox: Outbox, partner_id: str, message_id: str) -> None:
     """Delete a message from the list (B3). Raises MessageUnknown, StillSending."""
     message = await get_message(outbox, partner_id, message_id)
-    announcement = message["attempts"][-1].get("announcement") if message["attempts"] else None
-    if announcement and await outbox.announcements.is_kept(announcement):
+    announced = [one["announcement"] for one in message["attempts"] if "announcement" in one]
+    if await outbox.announcements.are_kept(announced):
         raise StillSending("What became of it is being announced; delete it in a moment.")
-    if not await outbox.store.delete(partner_id, message_id):
+    if not await outbox.store.delete(partner_id, message_id, len(message["attempts"])):
         await get_message(outbox, partner_id, message_id)
         raise StillSending("Wait until the attempt ends, then delete it.")
 
@@ -126,6 +138,30 @@ async def resend_message(outbox: Outbox, partner_id: str, message_id: str) -> Do
     if current["status"] != Status.SENDING and current["account_id"] is None:
         raise NoSenderAccount("There is no sender account to send it with; create one and it leaves by itself.")
     raise StillSending("An attempt is in flight; wait for its end.")
+
+
+async def resend_each(outbox: Outbox, partner_id: str, messages: Sequence[Document]) -> list[Item]:
+    """Send each of them now that waits or failed; what cannot be says why (B4)."""
+    return await _each(messages, lambda message_id: resend_message(outbox, partner_id, message_id))
+
+
+async def delete_each(outbox: Outbox, partner_id: str, messages: Sequence[Document]) -> list[Item]:
+    """Delete each of them that may be deleted; what cannot be says why (B3)."""
+    return await _each(messages, lambda message_id: delete_message(outbox, partner_id, message_id))
+
+
+async def _each(messages: Sequence[Document], do: Callable[[str], Awaitable[Any]]) -> list[Item]:
+    async def one(message_id: str) -> Item:
+        try:
+            await do(message_id)
+        except (NotFound, Conflict) as problem:
+            return Item(message_id, problem)
+        return Item(message_id, None)
+
+    done: list[Item] = []
+    for start in range(0, len(messages), AT_ONCE):
+        done += await asyncio.gather(*(one(message["_id"]) for message in messages[start : start + AT_ONCE]))
+    return done
 
 
 async def add_account(outbox: Outbox, account: Account) -> Account:

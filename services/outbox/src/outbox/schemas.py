@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
 
+from common.errors import Problem
 from common.ids import new_id
 from common.mongo import Document
 from outbox.domain import Account, Answer, Outcome, Status
@@ -166,6 +167,21 @@ class MessageDetail(MessageView):
             history.append(AttemptView(at=claim["at"], outcome="in_flight"))
         content = document["content"]
         return cls(**_row(document), text=content["text"], html=content["html"], history=history)
+
+
+class BulkItem(BaseModel):
+    """What became of one message of a bulk request."""
+
+    id: str
+    done: bool
+    reason: str | None = Field(default=None, description="the code of the problem, as for this one message alone")
+    detail: str | None = None
+
+    @classmethod
+    def of(cls, message_id: str, problem: Problem | None) -> "BulkItem":
+        if problem is None:
+            return cls(id=message_id, done=True)
+        return cls(id=message_id, done=False, reason=problem.code, detail=problem.detail)
 
 
 def _row(document: Document) -> dict[str, Any]:

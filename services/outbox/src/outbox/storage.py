@@ -89,9 +89,9 @@ class Store:
         messages = self.messages.of(partner_id)
         return {status.value: await messages.count({"status": status}) for status in Status}
 
-    async def delete(self, partner_id: str, message_id: str) -> bool:
-        """Delete, unless it is being sent (B3)."""
-        allowed = {"_id": message_id, "status": {"$ne": Status.SENDING}}
+    async def delete(self, partner_id: str, message_id: str, attempts: int) -> bool:
+        """Delete, unless it is being sent or was tried more than `attempts` times (B3)."""
+        allowed = {"_id": message_id, "status": {"$ne": Status.SENDING}, "attempts": {"$size": attempts}}
         return (await self.messages.of(partner_id).delete_one(allowed)).deleted_count == 1
 
     async def resend(self, partner_id: str, message_id: str, now: datetime) -> Document | None:
