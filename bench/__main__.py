@@ -4,13 +4,14 @@ import sys
 
 import uvloop
 
-from bench import latency, notifications, outbox, telemetry
+from bench import box, latency, notifications, outbox, telemetry
 from bench.runner import Bench, Row, keep, say
 
 BENCHES: dict[str, Bench] = {
     "notifications": notifications.bench,
     "outbox": outbox.bench,
     "latency": latency.bench,
+    "box": box.bench,
     "telemetry": telemetry.bench,
 }
 

@@ -4,6 +4,8 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from common.mongo import Document
 
+KEPT = {"find": ("find", "filter", "sort", "limit"), "aggregate": ("aggregate", "pipeline", "cursor")}
+
 
 class Asked(CommandListener):
     """Keeps every query that goes to the database."""
@@ -12,8 +14,7 @@ class Asked(CommandListener):
         self.queries: list[Document] = []
 
     def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name == "find":
-            kept = ("find", "filter", "sort", "limit")
+        if kept := KEPT.get(event.command_name):
             self.queries.append({name: event.command[name] for name in kept if name in event.command})
 
     def succeeded(self, event: CommandSucceededEvent) -> None:

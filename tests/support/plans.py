@@ -22,7 +22,12 @@ async def plans_of(mongo: Mongo, ask: Callable[[Mongo], Awaitable[Any]]) -> list
     finally:
         await listening.close()
     explained = [await mongo.database.command("explain", query) for query in asked.queries]
-    return [" < ".join(_stages(one["queryPlanner"]["winningPlan"])) for one in explained]
+    return [" < ".join(_stages(_planner(one)["winningPlan"])) for one in explained]
+
+
+def _planner(explained: Document) -> Document:
+    """Of a query, or of the first stage of an aggregation."""
+    return (explained if "queryPlanner" in explained else explained["stages"][0]["$cursor"])["queryPlanner"]
 
 
 def _stages(plan: Document) -> list[str]:

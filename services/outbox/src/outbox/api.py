@@ -1,16 +1,17 @@
 """The outbox over HTTP: translate, call one handler, translate back."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
 
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotSignedIn, PermissionMissing
 from common.events import Channel
 from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provided, time_position
 from common.mongo import Document
-from outbox import handlers
+from outbox import exports, handlers
 from outbox.domain import (
     AccountUnknown,
     AlreadySent,
@@ -25,7 +26,7 @@ from outbox.domain import (
 from outbox.handlers import Item, Outbox
 from outbox.schemas import AccountFields, AccountHealth, AccountView, BulkItem, MessageDetail, MessageView, TestResult
 from outbox.settings import Settings
-from outbox.storage import Filter
+from outbox.storage import Filter, TimeField
 
 OutboxDep = Annotated[Outbox, provided(Outbox)]
 SettingsDep = Annotated[Settings, provided(Settings)]
@@ -33,7 +34,7 @@ Reader = Annotated[Caller, requires(Permission.OUTBOX_READ)]
 Resender = Annotated[Caller, requires(Permission.OUTBOX_RESEND)]
 Deleter = Annotated[Caller, requires(Permission.OUTBOX_DELETE)]
 AccountWriter = Annotated[Caller, requires(Permission.ACCOUNTS_WRITE)]
-Text = Annotated[str | None, Query(max_length=320)]
+Text = Annotated[str | None, Query(max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
 DoEach = Callable[[Outbox, str, Sequence[Document]], Awaitable[list[Item]]]
 
 router = APIRouter()
@@ -47,9 +48,12 @@ def _filter(
     order_number: Text = None,
     since: Time | None = None,
     until: Time | None = None,
+    by: Annotated[TimeField, Query(description="Which time `since`, `until` and the order of the list are by.")] = (
+        "requested_at"
+    ),
 ) -> Filter:
-    """`recipient` may be its beginning."""
-    return Filter(channel, status, recipient, order_number, since, until)
+    """`recipient` may be a part that begins at a word of an e-mail address, or anywhere in a phone number."""
+    return Filter(channel, status, recipient, order_number, since, until, by)
 
 
 Chosen = Annotated[Filter, Depends(_filter)]
@@ -61,7 +65,12 @@ async def list_messages(
 ) -> Page[MessageView]:
     """Every message sent or tried for the partner, newest first (B1, B5)."""
     found, following = await _page(outbox, caller, chosen, limit, cursor)
-    return Page(items=[MessageView.of(one) for one in found], next=following)
+    return Page(items=await _views(outbox, caller, found), next=following)
+
+
+async def _views(outbox: Outbox, caller: Caller, found: Sequence[Document]) -> list[MessageView]:
+    accounts = await handlers.accounts_of(outbox, caller.partner_id, found)
+    return [MessageView.of(one, accounts) for one in found]
 
 
 async def _page(
@@ -70,8 +79,20 @@ async def _page(
     """(messages, the cursor of the following page). Raises Invalid."""
     found = await outbox.store.page(caller.partner_id, chosen, time_position(cursor), limit + 1)
     last = found[limit - 1] if len(found) > limit else None
-    following = encode_cursor([last["requested_at"].isoformat(), last["_id"]]) if last else None
+    following = encode_cursor([last[chosen.by].isoformat(), last["_id"]]) if last else None
     return found[:limit], following
+
+
+@router.get("/messages.csv", tags=["box"], responses=ALWAYS, response_class=StreamingResponse)
+async def export_messages(caller: Reader, outbox: OutboxDep, chosen: Chosen) -> StreamingResponse:
+    """The same list, all of it, as a CSV file."""
+
+    async def pages() -> AsyncIterator[list[MessageView]]:
+        async for found in handlers.all_messages(outbox, caller.partner_id, chosen):
+            yield await _views(outbox, caller, found)
+
+    headers = {"Content-Disposition": 'attachment; filename="messages.csv"'}
+    return StreamingResponse(exports.write(pages()), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.post("/messages/resend", tags=["box"], responses=ALWAYS | errors(FilterNeeded))
@@ -93,7 +114,7 @@ async def delete_messages(
 async def _bulk(
     do: DoEach, outbox: Outbox, caller: Caller, chosen: Filter, limit: int, cursor: str | None
 ) -> Page[BulkItem]:
-    if chosen == Filter():
+    if chosen.is_empty:
         raise FilterNeeded("Send at least one filter, for example `status=ERROR`.")
     found, following = await _page(outbox, caller, chosen, limit, cursor)
     done = await do(outbox, caller.partner_id, found)
@@ -102,14 +123,15 @@ async def _bulk(
 
 @router.get("/messages/counts", tags=["box"], responses=ALWAYS)
 async def count_messages(caller: Reader, outbox: OutboxDep) -> dict[Status, int]:
-    """Messages by status (B9)."""
-    return {Status(status): count for status, count in (await outbox.store.counts(caller.partner_id)).items()}
+    """Messages by status (B9). 10,000 means: so many or more."""
+    return await outbox.store.counts(caller.partner_id)
 
 
 @router.get("/messages/{message_id}", tags=["box"], responses=ALWAYS | errors(MessageUnknown))
 async def get_message(message_id: str, caller: Reader, outbox: OutboxDep) -> MessageDetail:
     """One message with its words, every attempt, and why its recipient received it (A9)."""
-    return MessageDetail.of(await handlers.get_message(outbox, caller.partner_id, message_id))
+    found = await handlers.get_message(outbox, caller.partner_id, message_id)
+    return MessageDetail.of(found, await handlers.accounts_of(outbox, caller.partner_id, [found]))
 
 
 @router.delete(
@@ -127,15 +149,17 @@ async def delete_message(message_id: str, caller: Deleter, outbox: OutboxDep) ->
 )
 async def resend_message(message_id: str, caller: Resender, outbox: OutboxDep) -> MessageView:
     """Send a message that waits or failed now, once the cause is mended (B4)."""
-    return MessageView.of(await handlers.resend_message(outbox, caller.partner_id, message_id))
+    resent = await handlers.resend_message(outbox, caller.partner_id, message_id)
+    return (await _views(outbox, caller, [resent]))[0]
 
 
 @router.get("/orders/{order_number:path}/messages", tags=["box"], responses=ALWAYS)
 async def messages_of_order(
-    order_number: str, caller: Reader, outbox: OutboxDep, limit: Limit = 50
-) -> list[MessageView]:
-    """The log of an order: what was sent about it (B8)."""
-    return [MessageView.of(one) for one in await outbox.store.of_order(caller.partner_id, order_number, limit)]
+    order_number: str, caller: Reader, outbox: OutboxDep, limit: Limit = 50, cursor: Cursor = None
+) -> Page[MessageView]:
+    """The log of an order: what was sent about it, newest first (B8)."""
+    found, following = await _page(outbox, caller, Filter(order_number=order_number), limit, cursor)
+    return Page(items=await _views(outbox, caller, found), next=following)
 
 
 @router.post("/accounts", status_code=201, tags=["accounts"], responses=ALWAYS | errors(PortRefused))

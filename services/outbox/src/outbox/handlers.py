@@ -1,7 +1,7 @@
 """The use cases of the outbox, one function each; the engine itself is in `delivery.py`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from common.events import MessageRequested, Received
 from common.keyring import Keyring
 from common.logs import logger
 from common.mongo import Document
+from outbox import search
 from outbox.announcements import Announcements
 from outbox.delivery import Delivery
 from outbox.domain import (
@@ -26,12 +27,13 @@ from outbox.domain import (
     StillSending,
 )
 from outbox.queue import NO_ACCOUNT, Queue
-from outbox.storage import Store
+from outbox.storage import Filter, Store
 
 log = logger(__name__)
 
 RELAY_AFTER = timedelta(seconds=5)
 RELAY_BATCH = 20
+EXPORT_PAGE = 500
 AT_ONCE = 20
 """Messages of one bulk request that are worked on at the same time."""
 
@@ -47,6 +49,14 @@ class Outbox:
     keyring: Keyring
     ports: frozenset[int] | None
     prune_after: timedelta
+
+
+async def all_messages(outbox: Outbox, partner_id: str, chosen: Filter) -> AsyncIterator[list[Document]]:
+    """Everything that the filter finds, in pages."""
+    after: tuple[datetime, str] | None = None
+    while found := await outbox.store.page(partner_id, chosen, after, EXPORT_PAGE):
+        yield found
+        after = found[-1][chosen.by], found[-1]["_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ def _document(event: Received[MessageRequested], account: Account | None, now: d
         "account_id": account_id,
         "kind": message.kind,
         "channel": message.channel,
-        "recipient": {**recipient, "folded": message.recipient.address.casefold()},
+        "recipient": {**recipient, "words": search.words(message.recipient.address)},
         "content": message.content.model_dump(),
         "unsubscribe_url": message.unsubscribe_url,
         "order_number": message.order_number,
@@ -110,6 +120,11 @@ async def get_message(outbox: Outbox, partner_id: str, message_id: str) -> Docum
     if message is None:
         raise MessageUnknown("There is no such message.")
     return message
+
+
+async def accounts_of(outbox: Outbox, partner_id: str, messages: Sequence[Document]) -> dict[str, Account]:
+    """The accounts that these messages go through, by id."""
+    return await outbox.store.accounts_by_id(partner_id, {one["account_id"] for one in messages if one["account_id"]})
 
 
 async def delete_message(outbox: Outbox, partner_id: str, message_id: str) -> None:

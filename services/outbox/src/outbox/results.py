@@ -96,6 +96,7 @@ class Results:
         if sent:
             metrics.DELIVERY.labels(message["channel"]).observe((now - message["event"]["time"]).total_seconds())
             self.sent_for[message["partner_id"]] = now
+            change["from_address"] = account.from_address
         change |= {"status": Status.SENT if sent else Status.ERROR, "executed_at": now}
         return Result(
             message, attempt, change, Fact(message["_id"], answer.outcome, account.from_address, message["trace"])

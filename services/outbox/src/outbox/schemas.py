@@ -10,6 +10,7 @@ from common.errors import Problem
 from common.ids import new_id
 from common.mongo import Document
 from outbox.domain import Account, Answer, Outcome, Status
+from outbox.mime import message_id_header
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -132,6 +133,8 @@ class MessageView(BaseModel):
     kind: str
     channel: str
     account_id: str | None
+    account_name: str | None = Field(description="null: there is no such account, or none any more")
+    from_address: str | None = Field(description="the sender: as it was sent, or as the account says now")
     error: str | None = Field(description="the provider's words for the last attempt, or why it waits")
     recipient: RecipientView
     reasons: list[str] = Field(description="why this recipient (A9)")
@@ -149,8 +152,9 @@ class MessageView(BaseModel):
     actions: list[str] = Field(description="what may be done with it now")
 
     @classmethod
-    def of(cls, document: Document) -> "MessageView":
-        return cls(**_row(document))
+    def of(cls, document: Document, accounts: Mapping[str, Account]) -> "MessageView":
+        """`accounts` are the partner's, by id."""
+        return cls(**_row(document, accounts))
 
 
 class MessageDetail(MessageView):
@@ -159,14 +163,17 @@ class MessageDetail(MessageView):
     text: str
     html: str
     history: list[AttemptView]
+    provider_id: str | None = Field(description="the Message-ID under which the provider accepted it (B2)")
 
     @classmethod
-    def of(cls, document: Document) -> "MessageDetail":
+    def of(cls, document: Document, accounts: Mapping[str, Account]) -> "MessageDetail":
         history = [AttemptView.model_validate(attempt) for attempt in document["attempts"]]
         if claim := document.get("claim"):
             history.append(AttemptView(at=claim["at"], outcome="in_flight"))
         content = document["content"]
-        return cls(**_row(document), text=content["text"], html=content["html"], history=history)
+        row = _row(document, accounts)
+        provider_id = message_id_header(row["id"], row["from_address"]) if row["status"] is Status.SENT else None
+        return cls(**row, text=content["text"], html=content["html"], history=history, provider_id=provider_id)
 
 
 class BulkItem(BaseModel):
@@ -184,13 +191,16 @@ class BulkItem(BaseModel):
         return cls(id=message_id, done=False, reason=problem.code, detail=problem.detail)
 
 
-def _row(document: Document) -> dict[str, Any]:
+def _row(document: Document, accounts: Mapping[str, Account]) -> dict[str, Any]:
     status = Status(document["status"])
+    account = accounts.get(document["account_id"])
     actions = {Status.SENDING: [], Status.SENT: ["delete"]}.get(status, ["delete", "resend"])
     same = ("kind", "channel", "account_id", "order_number", "requested_at", "executed_at", "possible_duplicate")
     return {
         **{name: document[name] for name in same},
         "id": document["_id"],
+        "account_name": account.name if account else None,
+        "from_address": document.get("from_address") or (account.from_address if account else None),
         "error": document["error"] or document.get("waiting_reason"),
         "recipient": RecipientView(address=document["recipient"]["address"], name=document["recipient"]["name"]),
         "reasons": document["recipient"]["reasons"],

@@ -1,36 +1,48 @@
 """The documents of the outbox as people ask for them: box and sender accounts. The engine's are in `queue.py`."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from common.mongo import Document, Index, Mongo
+from outbox import search
 from outbox.domain import Account, Status
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 BOX = (("requested_at", -1), ("_id", -1))
 INDEXES = [
     Index("messages", (("partner_id", 1), *BOX)),
     Index("messages", (("partner_id", 1), ("status", 1), *BOX)),
+    Index("messages", (("partner_id", 1), ("channel", 1), *BOX)),
     Index("messages", (("partner_id", 1), ("order_number", 1), *BOX)),
-    Index("messages", (("partner_id", 1), ("recipient.folded", 1), *BOX)),
+    Index("messages", (("partner_id", 1), ("recipient.words", 1), *BOX)),
+    Index(
+        "messages",
+        (("partner_id", 1), ("executed_at", -1), ("_id", -1)),
+        where=(("executed_at", {"$gte": LONG_AGO}),),
+    ),
     Index("accounts", (("partner_id", 1), ("_id", 1))),
     Index("accounts", (("partner_id", 1), ("is_default", 1)), unique=True, where=(("is_default", True),)),
 ]
+COUNTED_MOST = 10_000
+"""Messages of one status are counted up to here: a count reads that many entries of an index."""
 PRUNE_BATCH = 500
 ACCOUNT_FIELDS = (
     "name", "from_address", "from_name", "host", "port", "tls", "username", "password", "is_default", "max_connections",
 )  # fmt: skip
 
 T = TypeVar("T")
+TimeField = Literal["requested_at", "executed_at"]
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What of the box is asked for (B5); None means any."""
+    """What of the box is asked for (B5); None means any. Times, and the order of the list, are by the field `by`."""
 
     channel: str | None = None
     status: Status | None = None
@@ -38,9 +50,20 @@ class Filter:
     order_number: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    by: TimeField = "requested_at"
+
+    @property
+    def is_empty(self) -> bool:
+        """True when it leaves nothing out."""
+        return replace(self, by="executed_at") == Filter(by="executed_at")
+
+    @property
+    def order(self) -> list[tuple[str, int]]:
+        """The newest first."""
+        return [(self.by, -1), ("_id", -1)]
 
     def query(self, after: tuple[datetime, str] | None) -> Document:
-        """The filter as a query, for what comes after the position `after` (newest first)."""
+        """The filter as a query, for what comes after the position `after`."""
         query: Document = {}
         if self.channel:
             query["channel"] = self.channel
@@ -49,15 +72,16 @@ class Filter:
         if self.order_number:
             query["order_number"] = self.order_number
         if self.recipient:
-            folded = self.recipient.casefold()
-            query["recipient.folded"] = {"$gte": folded, "$lt": folded + "\U0010ffff"}
+            query["recipient.words"] = search.condition(self.recipient)
         times: Document = ({"$gte": self.since} if self.since else {}) | ({"$lt": self.until} if self.until else {})
+        if self.by == "executed_at":
+            times["$gte"] = max(self.since or LONG_AGO, LONG_AGO)  # as the index says, so that it serves this
         if times:
-            query["requested_at"] = times
+            query[self.by] = times
         if after:
             at, message_id = after
-            earlier = {"$or": [{"requested_at": {"$lt": at}}, {"requested_at": at, "_id": {"$lt": message_id}}]}
-            query = {"$and": [query, earlier, {"requested_at": {"$lte": at}}]} if query else earlier
+            earlier = {"$or": [{self.by: {"$lt": at}}, {self.by: at, "_id": {"$lt": message_id}}]}
+            query = {"$and": [query, earlier, {self.by: {"$lte": at}}]} if query else earlier
         return query
 
 
@@ -73,21 +97,18 @@ class Store:
     ) -> list[Document]:
         """A page of the box, newest first, without contents."""
         found = self.messages.of(partner_id).find(
-            chosen.query(after), projection={"content.text": 0, "content.html": 0}, sort=list(BOX), limit=limit
+            chosen.query(after), projection={"content.text": 0, "content.html": 0}, sort=chosen.order, limit=limit
         )
         return [document async for document in found]
 
     async def message(self, partner_id: str, message_id: str) -> Document | None:
         return await self.messages.of(partner_id).find_one({"_id": message_id})
 
-    async def of_order(self, partner_id: str, order_number: str, limit: int) -> list[Document]:
-        """The log of an order (B8), newest first."""
-        return await self.page(partner_id, Filter(order_number=order_number), None, limit)
-
-    async def counts(self, partner_id: str) -> dict[str, int]:
-        """Messages by status."""
+    async def counts(self, partner_id: str) -> dict[Status, int]:
+        """Messages by status, each up to COUNTED_MOST, read off an index."""
         messages = self.messages.of(partner_id)
-        return {status.value: await messages.count({"status": status}) for status in Status}
+        counts = await asyncio.gather(*(messages.count({"status": one}, limit=COUNTED_MOST) for one in Status))
+        return dict(zip(Status, counts, strict=True))
 
     async def delete(self, partner_id: str, message_id: str, attempts: int) -> bool:
         """Delete, unless it is being sent or was tried more than `attempts` times (B3)."""
@@ -106,10 +127,8 @@ class Store:
         """Delete one batch of what finished before `before` (B6); returns how many."""
         messages = self.messages.of(partner_id)
         finished: Document = {
-            "executed_at": {"$lt": before},
+            "executed_at": {"$gte": LONG_AGO, "$lt": before},
             "status": {"$in": [Status.SENT, Status.ERROR]},
-            # What was executed before was requested before: the index of the box serves this too.
-            "requested_at": {"$lt": before},
         }
         ids = [one["_id"] async for one in messages.find(finished, projection={"_id": 1}, limit=PRUNE_BATCH)]
         for message_id in ids:
@@ -156,6 +175,10 @@ class Store:
         """Accounts by id, each with its health (B9)."""
         found = self.accounts.of(partner_id).find({}, sort=[("_id", 1)], limit=200)
         return [(_account(document), document.get("health", {})) async for document in found]
+
+    async def accounts_by_id(self, partner_id: str, ids: Iterable[str]) -> dict[str, Account]:
+        found = self.accounts.of(partner_id).find({"_id": {"$in": list(ids)}})
+        return {document["_id"]: _account(document) async for document in found}
 
     async def accounts_by_id_of_all_partners(self, ids: Iterable[str]) -> dict[str, Account]:
         found: AsyncIterator[Document] = self.accounts.of_all_partners.find({"_id": {"$in": list(ids)}})

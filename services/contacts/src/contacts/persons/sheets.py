@@ -6,12 +6,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 
 from pydantic import ValidationError
 
+from common import sheets
 from common.errors import Invalid
 from contacts.persons.domain import Person
 from contacts.persons.schemas import PersonFields
 
 COLUMNS = ("first_name", "last_name", "email", "phone", "roles")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class BadSheet(Invalid):
@@ -41,7 +41,9 @@ def read(content: bytes, most_rows: int) -> Iterator[tuple[int, Person | list[st
 def _person(row: dict[str, str | None]) -> Person | list[str]:
     if "more" in row:
         return ["has more fields than there are columns"]
-    fields = {name: _plain(value) for name, value in row.items() if name in COLUMNS and value and value.strip()}
+    fields = {
+        name: sheets.plain(value.strip()) for name, value in row.items() if name in COLUMNS and value and value.strip()
+    }
     roles = [role.strip() for role in fields.pop("roles", "").split(";") if role.strip()]
     try:
         return PersonFields.model_validate({**fields, "roles": roles}).to_domain()
@@ -51,16 +53,8 @@ def _person(row: dict[str, str | None]) -> Person | list[str]:
 
 async def write(pages: AsyncIterable[Sequence[Person]]) -> AsyncIterator[str]:
     """The file in parts. What a spreadsheet would take for a formula gets an apostrophe, which `read` takes away."""
-    yield ",".join(COLUMNS) + "\r\n"
+    yield sheets.lines([COLUMNS])
     async for persons in pages:
-        part = io.StringIO()
-        rows = csv.writer(part)
-        for one in persons:
-            values = (one.first_name, one.last_name, one.email, one.phone or "", ";".join(one.roles))
-            rows.writerow([f"'{value}" if value.startswith(_FORMULA) else value for value in values])
-        yield part.getvalue()
-
-
-def _plain(value: str) -> str:
-    value = value.strip()
-    return value[1:] if value.startswith("'") and value[1:].startswith(_FORMULA) else value
+        yield sheets.lines(
+            (one.first_name, one.last_name, one.email, one.phone or "", ";".join(one.roles)) for one in persons
+        )
