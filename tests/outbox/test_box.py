@@ -202,39 +202,6 @@ async def test_a_kept_password_never_goes_to_another_server(platform: Platform, 
     assert moved.status_code == 200
 
 
-async def test_what_is_old_goes_only_when_new_mail_is_sent(platform: Platform, mail: MailServer) -> None:
-    """B6: not by a clock; never what waits, or is younger than seven days."""
-    outbox = await platform.service("outbox", instance="pruning", PRUNE_LOOK_SECONDS="0.1")
-    old = datetime.now(UTC) - timedelta(days=8)
-    silent, active = unique("prt"), unique("prt")
-    for partner in (silent, active):
-        await sender_account(outbox, mail, partner=partner)
-        await request(outbox, message(partner, "a@x.example"), message(partner, "b@x.example"))
-        await settled(outbox, partner, "SENT", "SENT")
-    # The sendings above are over; from here on only the active partner sends.
-    await eventually(lambda: "pruned" in outbox.log_text())
-    messages = outbox.database["messages"]
-    await messages.update_many({}, {"$set": {"requested_at": old, "executed_at": old}})
-    template = await messages.find_one({"partner_id": active})
-    assert template is not None
-    young = datetime.now(UTC) - timedelta(days=7) + timedelta(minutes=5)
-    far = datetime.now(UTC) + timedelta(days=1)
-    kept: list[dict[str, Any]] = [
-        template | {"_id": unique("young"), "executed_at": young},
-        template | {"_id": unique("waiting"), "status": "WAITING", "due_at": far, "executed_at": None},
-    ]
-    await messages.insert_many(kept)
-    fresh = message(active, "new@x.example")
-    await request(outbox, fresh)
-    staying = {fresh.message_id, *(one["_id"] for one in kept)}
-
-    async def pruned() -> bool:
-        return {one["id"] for one in await box(outbox, active)} == staying
-
-    await eventually(pruned)
-    assert len(await box(outbox, silent)) == 2
-
-
 async def test_without_an_account_a_resend_says_what_is_missing(platform: Platform) -> None:
     """B4: the message is known, so this is no 404."""
     outbox = await platform.service("outbox")

@@ -121,6 +121,9 @@ class OnePartner:
     async def delete_one(self, query: Mapping[str, Any]) -> DeleteResult:
         return await self._collection.delete_one(self._mine(query))
 
+    async def delete_many(self, query: Mapping[str, Any]) -> DeleteResult:
+        return await self._collection.delete_many(self._mine(query))
+
     async def distinct(self, field: str, query: Mapping[str, Any]) -> list[Any]:
         return await self._collection.distinct(field, self._mine(query))
 

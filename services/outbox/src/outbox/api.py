@@ -1,6 +1,7 @@
 """The outbox over HTTP: translate, call one handler, translate back."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -24,7 +25,17 @@ from outbox.domain import (
     StillSending,
 )
 from outbox.handlers import Item, Outbox
-from outbox.schemas import AccountFields, AccountHealth, AccountView, BulkItem, MessageDetail, MessageView, TestResult
+from outbox.schemas import (
+    AccountFields,
+    AccountHealth,
+    AccountView,
+    BoxSettings,
+    BoxSettingsView,
+    BulkItem,
+    MessageDetail,
+    MessageView,
+    TestResult,
+)
 from outbox.settings import Settings
 from outbox.storage import Filter, TimeField
 
@@ -160,6 +171,19 @@ async def messages_of_order(
     """The log of an order: what was sent about it, newest first (B8)."""
     found, following = await _page(outbox, caller, Filter(order_number=order_number), limit, cursor)
     return Page(items=await _views(outbox, caller, found), next=following)
+
+
+@router.get("/settings", tags=["box"], responses=ALWAYS)
+async def get_settings(caller: Reader, outbox: OutboxDep) -> BoxSettingsView:
+    """How long finished messages are kept (B6)."""
+    return BoxSettingsView(keep_days=await handlers.keep_for(outbox, caller.partner_id) / timedelta(days=1))
+
+
+@router.put("/settings", tags=["box"], responses=ALWAYS)
+async def put_settings(new: BoxSettings, caller: Deleter, outbox: OutboxDep) -> BoxSettingsView:
+    """Say how long finished messages are kept (B6). They are deleted when the next e-mail is sent, not now."""
+    await outbox.store.set_keep_days(caller.partner_id, new.keep_days)
+    return await get_settings(caller, outbox)
 
 
 @router.post("/accounts", status_code=201, tags=["accounts"], responses=ALWAYS | errors(PortRefused))

@@ -257,12 +257,18 @@ async def relay(outbox: Outbox) -> None:
         await outbox.delivery.results.announce([announcement], records)
 
 
+async def keep_for(outbox: Outbox, partner_id: str) -> timedelta:
+    """How long finished messages of a partner are kept at least (B6)."""
+    days = await outbox.store.keep_days(partner_id)
+    return timedelta(days=days) if days else outbox.prune_after
+
+
 async def prune(outbox: Outbox) -> None:
-    """Delete what finished more than seven days before the newest mail of partners who have just sent one (B6)."""
+    """Of partners who have just sent an e-mail, delete what finished so long before it as they want it kept (B6)."""
     sent_for = outbox.delivery.results.sent_for
     for partner_id, sent_at in list(sent_for.items()):
-        count = 0
-        while batch := await outbox.store.prune(partner_id, sent_at - outbox.prune_after):
+        count, before = 0, sent_at - await keep_for(outbox, partner_id)
+        while batch := await outbox.store.prune(partner_id, before):
             count += batch
         if sent_for[partner_id] == sent_at:
             del sent_for[partner_id]

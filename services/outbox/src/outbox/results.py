@@ -95,7 +95,8 @@ class Results:
             return Result(message, attempt, change, None)
         if sent:
             metrics.DELIVERY.labels(message["channel"]).observe((now - message["event"]["time"]).total_seconds())
-            self.sent_for[message["partner_id"]] = now
+            if message["channel"] == "email":
+                self.sent_for[message["partner_id"]] = now
             change["from_address"] = account.from_address
         change |= {"status": Status.SENT if sent else Status.ERROR, "executed_at": now}
         return Result(

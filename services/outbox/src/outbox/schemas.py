@@ -12,6 +12,7 @@ from common.mongo import Document
 from outbox.domain import Account, Answer, Outcome, Status
 from outbox.mime import message_id_header
 
+KEEP_DAYS_LEAST, KEEP_DAYS_MOST = 1, 365
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
@@ -174,6 +175,20 @@ class MessageDetail(MessageView):
         row = _row(document, accounts)
         provider_id = message_id_header(row["id"], row["from_address"]) if row["status"] is Status.SENT else None
         return cls(**row, text=content["text"], html=content["html"], history=history, provider_id=provider_id)
+
+
+class BoxSettings(BaseModel):
+    """What a partner may say about its box (B6)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    keep_days: Annotated[int, Field(ge=KEEP_DAYS_LEAST, le=KEEP_DAYS_MOST)] | None = Field(
+        description="What finished longer ago is deleted when new e-mail is sent; null: as long as the operator says."
+    )
+
+
+class BoxSettingsView(BaseModel):
+    keep_days: float = Field(description="as it is done: the partner's number, or the operator's")
 
 
 class BulkItem(BaseModel):

@@ -91,6 +91,7 @@ class Store:
     def __init__(self, mongo: Mongo) -> None:
         self.messages = mongo.collection("messages")
         self.accounts = mongo.collection("accounts")
+        self.preferences = mongo.collection("preferences")
 
     async def page(
         self, partner_id: str, chosen: Filter, after: tuple[datetime, str] | None, limit: int
@@ -131,9 +132,19 @@ class Store:
             "status": {"$in": [Status.SENT, Status.ERROR]},
         }
         ids = [one["_id"] async for one in messages.find(finished, projection={"_id": 1}, limit=PRUNE_BATCH)]
-        for message_id in ids:
-            await messages.delete_one({"_id": message_id, **finished})
+        # Asked again while deleting: what was resent since has not finished any more.
+        await messages.delete_many({"_id": {"$in": ids}, **finished})
         return len(ids)
+
+    async def keep_days(self, partner_id: str) -> int | None:
+        """How long the partner wants finished messages to be kept; None when it did not say."""
+        document = await self.preferences.of(partner_id).find_one({"_id": partner_id})
+        return document["keep_days"] if document else None
+
+    async def set_keep_days(self, partner_id: str, days: int | None) -> None:
+        await self.preferences.of(partner_id).update_one(
+            {"_id": partner_id}, {"$set": {"keep_days": days}}, upsert=True
+        )
 
     async def add_account(self, account: Account) -> None:
         new = {"_id": account.id, **_fields(account), "health": {}}
