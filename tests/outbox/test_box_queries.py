@@ -15,10 +15,10 @@ from outbox import announcements, queue, search, storage
 from outbox.domain import Status
 from outbox.settings import Settings
 from outbox.storage import Filter, Store
-from tests.support.plans import plans_of
 from tests.support.eventually import unique
 from tests.support.mail import MailServer
 from tests.support.messages import box, message, request, sender_account, settled
+from tests.support.plans import plans_of
 from tests.support.platform import KEYRING, Platform
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -61,7 +61,7 @@ async def test_no_list_scans_the_collection_whatever_is_filtered(mongo: Mongo, p
             for after in (None, AFTER):
                 await Store(mongo).page("prt_1", Filter(**fields), after, 51)
 
-    plans = await plans_of(mongo, platform, every_page)
+    plans = await plans_of(mongo, every_page)
     assert len(plans) == 2 * len(FILTERS)
     for plan in plans:
         assert "IXSCAN" in plan, plan
@@ -81,7 +81,7 @@ OTHER_QUERIES: dict[str, Callable[[Store], Awaitable[Any]]] = {
 @pytest.mark.parametrize("name", OTHER_QUERIES)
 async def test_no_other_query_of_the_box_scans_or_sorts(mongo: Mongo, platform: Platform, name: str) -> None:
     """House rule 6."""
-    plans = await plans_of(mongo, platform, lambda mongo: OTHER_QUERIES[name](Store(mongo)))
+    plans = await plans_of(mongo, lambda mongo: OTHER_QUERIES[name](Store(mongo)))
     assert plans
     for plan in plans:
         assert "COLLSCAN" not in plan, plan
@@ -90,7 +90,7 @@ async def test_no_other_query_of_the_box_scans_or_sorts(mongo: Mongo, platform: 
 
 async def test_counting_reads_an_index_and_no_message(mongo: Mongo, platform: Platform) -> None:
     """B9: nothing is kept that a crash could make wrong, and nothing is read but the index."""
-    plans = await plans_of(mongo, platform, lambda mongo: Store(mongo).counts("prt_1"))
+    plans = await plans_of(mongo, lambda mongo: Store(mongo).counts("prt_1"))
     assert len(plans) == len(Status)
     for plan in plans:
         assert "IXSCAN" in plan, plan

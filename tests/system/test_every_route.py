@@ -61,6 +61,7 @@ BODIES: dict[str, Any] = {
     "PUT /settings/{kind}/mute": {"until": "2026-12-24T00:00:00Z"},
     "PUT /settings/{kind}/words/{language}": {"subject": "Other"},
     "PUT /quiet-hours": {"start": "22:00", "until": "06:00", "time_zone": "Europe/Warsaw"},
+    "PUT /settings": {"keep_days": 30},
     "POST /accounts": ACCOUNT,
     "PUT /accounts/{account_id}": ACCOUNT,
 }

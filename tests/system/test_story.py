@@ -41,7 +41,7 @@ async def test_events_reach_the_right_people_and_everyone_can_see_it(platform: P
 
     [told] = await eventually(known_as_sent)
     assert (told["address"], told["reasons"]) == (sam, ["holds the role sales"])
-    [row] = await company.call("outbox", "GET", f"/orders/{number}/messages")
+    [row] = (await company.call("outbox", "GET", f"/orders/{number}/messages"))["items"]
     assert (row["id"], row["reasons"]) == (told["message_id"], told["reasons"])
 
     async def on_the_timeline() -> Any:

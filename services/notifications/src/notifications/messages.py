@@ -54,7 +54,7 @@ def render(directory: Directory, decision: Decision, to: Addressed, unsubscribe_
 def _render_digest(directory: Directory, decision: Decision, to: Addressed) -> Content:
     partner = directory.partners.get(decision.about.partner_id)  # it may be gone since; its people are told though
     language = directory.kind.language_for({}, partner.language if partner else FALLBACK)
-    lines = [one for one in decision.lines if to.address.casefold() in one.to]
+    lines = [{"subject": one.subject, "intro": one.intro} for one in decision.lines if to.address.casefold() in one.to]
     values = {"name": directory.kind.name_in(language), "events": lines, "count": len(lines)}
     return words.digest(language).email(values)
 
