@@ -2,7 +2,7 @@
 
 from common.events import Event, InvoiceIssued, MessageRequested, OrderCreated, PartnerChanged, Received
 from tests.notifications.steps import became_of, failed, has_partner, knows, listed
-from tests.support.eventually import unique
+from tests.support.eventually import eventually, unique
 from tests.support.partners import announce_partner, announce_person
 from tests.support.platform import Platform
 
@@ -75,8 +75,12 @@ async def test_failures_of_several_partners_and_kinds_at_once_each_reach_their_o
     await io.publish_many([*failures, ("never", never_ours)], source="/outbox")
     letters = await io.dead_letters("message.failed", "notifications", count=3)
     assert sorted(headers["dlq_reason"] for headers, _ in letters) == ["unknown_message"] + ["unknown_partner"] * 2
-    told = await events.wait_for(lambda e: e.data.escalation is not None, count=4)
-    assert {(e.data.partner_id, e.data.kind, e.data.recipient.address) for e in told} == {
+
+    def told() -> set[tuple[str, str, str]]:  # some more than once: halves of a batch that failed are tried again
+        return {(e.data.partner_id, e.data.kind, e.data.recipient.address) for e in events.events if e.data.escalation}
+
+    await eventually(lambda: len(told()) >= 4)
+    assert told() == {
         (partner, kind, managers[partner].email) for partner in partners for kind in ("order.created", "invoice.issued")
     }
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from common.events import ContactChanged, Event, MessageFailed, MessageSent, PartnerChanged, Received, open_event
+from common.events import ContactChanged, Event, MessageFailed, PartnerChanged, Received, open_event
 from common.jobs import Job, Stop
 from common.kafka.connection import Kafka
 from common.kafka.subscribe import Subscription, subscribe
@@ -21,6 +21,7 @@ from notifications.handlers import SERVICE, Notifications, occurrence_id
 from notifications.kinds.domain import Kind
 from notifications.kinds.handlers import CONTRACTS, FRESH_SECONDS
 from notifications.outcomes.handlers import keep_outcomes
+from notifications.outcomes.schemas import Sent
 
 log = logger(__name__)
 
@@ -37,7 +38,7 @@ def subscriptions(notifications: Notifications, campaigns: Campaigns, kafka: Kaf
 
     return [
         KindReaders(campaigns, kafka),
-        read(MessageSent, partial(keep_outcomes, notifications.outcomes)),
+        read(Sent, partial(keep_outcomes, notifications.outcomes)),
         read(MessageFailed, partial(handlers.escalate_all, notifications)),
         # Two, so that one prepares while the other writes: everybody is known sooner after the database was lost.
         *(read(ContactChanged, partial(handlers.keep_people, notifications)) for _ in range(2)),
