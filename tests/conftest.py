@@ -54,7 +54,7 @@ def _local_stack(directory: Path) -> Generator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="session")
-async def platform(parts: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+async def lasting(parts: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     """Topics and databases of this session, and its services."""
     platform = Platform(*parts, tmp_path_factory.mktemp("logs"))
     await platform.prepare()
@@ -62,14 +62,21 @@ async def platform(parts: tuple[str, str], tmp_path_factory: pytest.TempPathFact
     await platform.close()
 
 
-@pytest.fixture(scope="session")
-def tokens(platform: Platform) -> Tokens:
-    return platform.tokens
+@pytest.fixture(scope="module")
+async def platform(lasting: Platform) -> AsyncIterator[Platform]:
+    """The session's platform; what a module sets apart ends with the module, or the broker would choke on it."""
+    yield lasting
+    await lasting.close_apart()
 
 
 @pytest.fixture(scope="session")
-def kafka_io(platform: Platform) -> KafkaIO:
-    return platform.io
+def tokens(lasting: Platform) -> Tokens:
+    return lasting.tokens
+
+
+@pytest.fixture(scope="session")
+def kafka_io(lasting: Platform) -> KafkaIO:
+    return lasting.io
 
 
 @pytest.fixture(scope="session")

@@ -79,8 +79,8 @@ async def test_one_that_can_never_be_told_does_not_hold_up_the_others_that_wait(
     (headers, _), *_ = await io.dead_letters("order.created", "notifications")
     assert (headers["dlq_reason"], headers["ce_id"]) == ("message_too_long", f"e-{endless}")
     await change_partner(io, other)
-    [event] = await io.follow(MessageRequested).wait_for(lambda _: True)
-    assert event.data.partner_id == other
+    told = await io.follow(MessageRequested).wait_for(lambda _: True)
+    assert {event.data.partner_id for event in told} == {other}
 
     async def set_aside() -> bool:
         letter = (await became_of(service, endless, f"e-{endless}")).get("dead_letter")

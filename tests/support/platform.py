@@ -143,10 +143,15 @@ class Platform:
                 await self._apart[instance].prepare()
         return self._apart[instance]
 
+    async def close_apart(self) -> None:
+        """End the platforms that were set apart."""
+        while self._apart:
+            _, platform = self._apart.popitem()
+            await platform.close()
+
     async def close(self) -> None:
         """End every process and forget the databases."""
-        for platform in self._apart.values():
-            await platform.close()
+        await self.close_apart()
         for service in [*self._services.values(), *self._replicas]:
             await service.close()
         await self.io.close()
