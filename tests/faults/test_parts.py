@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,6 @@ from tests.support.results import keep
 
 ORDERS = 600
 BACK_WITHIN_SECONDS = 5.0
-
-
-@pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
-    """A broker and a database that nobody else uses, so that they may be killed."""
-    starting = Stack.start(tmp_path / "stack", only=("kafka", "mongo"))
-    stack = await asyncio.to_thread(starting.__enter__)
-    yield stack
-    await asyncio.to_thread(starting.__exit__, None, None, None)
 
 
 async def answers(service: Service, path: str, status: int) -> bool:

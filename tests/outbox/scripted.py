@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 
 HANG_UP = "!"
 """At the end of a reply: close the connection behind it. Alone: instead of any."""
+SILENCE = "..."
+"""Instead of a reply: none, ever."""
+DRIP = "~"
+"""Before a reply: let it trickle, so slowly that nobody waits for its end."""
+DRIP_SECONDS = 0.5
 
 
 @dataclass
@@ -49,12 +54,9 @@ class Scripted:
         while line := (await reader.readline()).decode().strip():
             self.heard.append(line)
             reply = self._reply(line.split()[0].upper())
-            said = reply.removesuffix(HANG_UP)
-            if said:
-                writer.write(f"{said}\r\n".encode())
-            if reply.endswith(HANG_UP):
+            if not await self._say(writer, reply):
                 return
-            if said.startswith("354") and not await self._content(reader, writer):
+            if reply.startswith("354") and not await self._content(reader, writer):
                 return
 
     async def _content(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -64,9 +66,20 @@ class Scripted:
         self.heard.append(".")
         await asyncio.sleep(self.delay)
         reply = self._reply(".") if content else "554 5.5.1 no valid recipients"
-        if content and reply.startswith("250"):
+        if content and not reply.startswith(("4", "5")):
             self.contents.append(content)
-        writer.write(reply.removesuffix(HANG_UP).encode() + b"\r\n")
+        return await self._say(writer, reply)
+
+    async def _say(self, writer: asyncio.StreamWriter, reply: str) -> bool:
+        """False when the connection ends behind it."""
+        said = reply.removesuffix(HANG_UP)
+        if said.startswith(DRIP):
+            for byte in said.removeprefix(DRIP).encode():
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(DRIP_SECONDS)
+        elif said and said != SILENCE:
+            writer.write(f"{said}\r\n".encode())
         return not reply.endswith(HANG_UP)
 
     def _reply(self, verb: str) -> str:

@@ -1,12 +1,18 @@
 """Requested messages and sender accounts, for tests of the outbox."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from common.events import Content, EventRef, MessageRequested, Recipient
 from tests.support.eventually import eventually, unique
-from tests.support.mail import MailServer
 from tests.support.platform import Service
+
+
+class Listening(Protocol):
+    """A server at a port of the loopback."""
+
+    @property
+    def port(self) -> int: ...
 
 
 def message(partner: str, address: str, **changes: Any) -> MessageRequested:
@@ -28,8 +34,8 @@ async def request(service: Service, *messages: MessageRequested) -> None:
     await service.io.publish_many([(one.message_id, one) for one in messages], source="/notifications")
 
 
-async def sender_account(service: Service, mail: MailServer, **changes: Any) -> tuple[str, str]:
-    """(partner, account id): a new partner with a default account at the test's mail server."""
+async def sender_account(service: Service, mail: Listening, **changes: Any) -> tuple[str, str]:
+    """(partner, account id): a new partner with a default account at a mail server of the test."""
     partner = changes.pop("partner", None) or unique("prt")
     body = {
         "name": "Shop",

@@ -259,8 +259,10 @@ class Delivery:
                 aging.setdefault(item.token, []).append(item)
         for token, items in aging.items():
             await self._queue.renew(token, [one.message["_id"] for one in items], datetime.now(UTC) + self._rules.lease)
+            renewed_at = asyncio.get_running_loop().time()
             for item in items:
-                item.until = now + lease
+                if item.until > renewed_at:  # else its lane may have dropped it while the database was slow
+                    item.until = now + lease
 
     async def _put_down(self) -> None:
         """Give back what the lanes did not begin."""

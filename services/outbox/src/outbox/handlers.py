@@ -240,7 +240,7 @@ async def health(outbox: Outbox, partner_id: str) -> list[tuple[Account, Mapping
 
 async def take_back(outbox: Outbox) -> int:
     """Make due again what a dead worker had claimed; returns how many."""
-    return await outbox.queue.take_back(datetime.now(UTC))
+    return await outbox.queue.take_back(datetime.now(UTC), outbox.delivery.results.unwritten)
 
 
 async def find_accounts(outbox: Outbox) -> None:

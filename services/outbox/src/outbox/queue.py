@@ -6,7 +6,7 @@ announcement it belongs to (`announcements.py`).
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -183,14 +183,16 @@ class Queue:
         )
         return written.matched_count == len(by_id)
 
-    async def take_back(self, now: datetime) -> int:
+    async def take_back(self, now: datetime, known: Collection[str]) -> int:
         """Make what a dead worker had claimed due again; returns how many.
+
+        Claims with the tokens `known` are left alone: what came of them is about to be written.
 
         Nobody knows whether the provider has it: the next attempt may be the second, and is marked so.
         """
         attempt = {"at": "$claim.at", "ended_at": now, "outcome": Outcome.UNKNOWN, "reply": LOST_WORKER}
         taken = await self._messages.update_many(
-            {"status": Status.SENDING, "claim.until": {"$lt": now}},
+            {"status": Status.SENDING, "claim.until": {"$lt": now}, "claim.token": {"$nin": list(known)}},
             [
                 {
                     "$set": {

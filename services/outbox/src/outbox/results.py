@@ -103,6 +103,11 @@ class Results:
             message, attempt, change, Fact(message["_id"], answer.outcome, account.from_address, message["trace"])
         )
 
+    @property
+    def unwritten(self) -> set[str]:
+        """Tokens of claims of which results are known and not written yet."""
+        return {token for token, _ in self._due}
+
     async def run(self, stop: Stop, is_claiming: Callable[[], bool]) -> None:
         """Write and announce, in the batches that come about by themselves, until all is done that was claimed."""
         pace = Pace(WRITE_EVERY_SECONDS)

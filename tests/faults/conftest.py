@@ -1,0 +1,28 @@
+"""Parts of a test's own, so that they may be killed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from local_stack import Stack
+from tests.support.mail import MailServer
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    """A broker and a database that nobody else uses."""
+    starting = Stack.start(tmp_path / "stack", only=("kafka", "mongo"))
+    stack = await asyncio.to_thread(starting.__enter__)
+    yield stack
+    await asyncio.to_thread(starting.__exit__, None, None, None)
+
+
+@pytest.fixture
+def sink() -> Iterator[MailServer]:
+    """A mail server that nobody else speaks to."""
+    server = MailServer()
+    server.start()
+    yield server
+    server.stop()
