@@ -32,6 +32,7 @@ REQUESTS_MAY_REACH = {
     },
     "outbox": {
         "release": "its filter has the partner",
+        "hasten": "the same",
         "hold": "by the account's id, after the caller's own account was removed",
     },
     "crm": {},

@@ -18,6 +18,7 @@ DRIP_SECONDS = 0.5
 class Scripted:
     """`replies` by verb (`.` is the end of the content), for every command; a list is one for each, then the usual.
 
+    Before it answers a verb of `held`, it waits for the event there.
     `busy` is the greeting for more than `most` connections at once; `delay` the seconds before each final answer.
     """
 
@@ -27,6 +28,7 @@ class Scripted:
     most: int = 1_000
     busy: str = "421 4.7.0 too many connections"
     delay: float = 0.0
+    held: dict[str, asyncio.Event] = field(default_factory=lambda: {})
     port: int = 0
     heard: list[str] = field(default_factory=lambda: [])
     contents: list[bytes] = field(default_factory=lambda: [])
@@ -53,7 +55,10 @@ class Scripted:
         writer.write(f"{self.greeting}\r\n".encode())
         while line := (await reader.readline()).decode().strip():
             self.heard.append(line)
-            reply = self._reply(line.split()[0].upper())
+            verb = line.split()[0].upper()
+            if verb in self.held:
+                await self.held[verb].wait()
+            reply = self._reply(verb)
             if not await self._say(writer, reply):
                 return
             if reply.startswith("354") and not await self._content(reader, writer):

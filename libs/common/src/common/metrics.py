@@ -19,4 +19,5 @@ ATTEMPTS = Counter("switchboard_attempts_total", "Attempts to deliver", ["channe
 POSSIBLE_DUPLICATES = Counter(
     "switchboard_possible_duplicates_total", "Messages tried again after an answer was lost", ["channel"]
 )
+STOPPED_ACCOUNTS = Gauge("switchboard_stopped_accounts", "Sender accounts that were refused too often in a row")
 QUEUE = Gauge("switchboard_queue_messages", "Messages by status and sender account", ["status", "account"])

@@ -14,6 +14,8 @@ from pymongo.results import DeleteResult, UpdateResult
 from common.settings import ServiceSettings
 
 Document = dict[str, Any]
+Change = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""Of an update: operators, or a pipeline."""
 
 _DUPLICATE_KEY = 11000
 
@@ -110,12 +112,10 @@ class OnePartner:
     def find(self, query: Mapping[str, Any], **options: Any) -> AsyncCursor[Document]:
         return self._collection.find(self._mine(query), **options)
 
-    async def update_one(self, query: Mapping[str, Any], change: Mapping[str, Any], **options: Any) -> UpdateResult:
+    async def update_one(self, query: Mapping[str, Any], change: Change, **options: Any) -> UpdateResult:
         return await self._collection.update_one(self._mine(query), change, **options)
 
-    async def find_one_and_update(
-        self, query: Mapping[str, Any], change: Mapping[str, Any], **options: Any
-    ) -> Document | None:
+    async def find_one_and_update(self, query: Mapping[str, Any], change: Change, **options: Any) -> Document | None:
         return await self._collection.find_one_and_update(self._mine(query), change, **options)
 
     async def delete_one(self, query: Mapping[str, Any]) -> DeleteResult:

@@ -14,6 +14,7 @@ from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provid
 from common.mongo import Document
 from outbox import exports, handlers
 from outbox.domain import (
+    AccountStopped,
     AccountUnknown,
     AlreadySent,
     FilterNeeded,
@@ -156,7 +157,7 @@ async def delete_message(message_id: str, caller: Deleter, outbox: OutboxDep) ->
 @router.post(
     "/messages/{message_id}/resend",
     tags=["box"],
-    responses=ALWAYS | errors(MessageUnknown, StillSending, NoSenderAccount, AlreadySent),
+    responses=ALWAYS | errors(MessageUnknown, StillSending, NoSenderAccount, AccountStopped, AlreadySent),
 )
 async def resend_message(message_id: str, caller: Resender, outbox: OutboxDep) -> MessageView:
     """Send a message that waits or failed now, once the cause is mended (B4)."""
@@ -203,7 +204,7 @@ async def list_accounts(caller: Reader, outbox: OutboxDep) -> list[AccountView]:
 
 @router.get("/accounts/health", tags=["accounts"], responses=ALWAYS)
 async def health(caller: Reader, outbox: OutboxDep) -> list[AccountHealth]:
-    """Whether each account works, since when not, and the provider's last words (B9)."""
+    """Whether each account works, since when not, the provider's last words, and which are stopped (B9)."""
     return [AccountHealth.of(*one) for one in await handlers.health(outbox, caller.partner_id)]
 
 
@@ -213,7 +214,10 @@ async def health(caller: Reader, outbox: OutboxDep) -> list[AccountHealth]:
 async def replace_account(
     account_id: str, new: AccountFields, caller: AccountWriter, outbox: OutboxDep, settings: SettingsDep
 ) -> AccountView:
-    """Change a sender account; without a password the old one stays, unless it would go to another server (B11)."""
+    """Change a sender account; without a password the old one stays, unless it would go to another server (B11).
+
+    If it was stopped, everything that waits for it is tried at once (B9).
+    """
     account = new.to_domain(caller.partner_id, settings.account_connections, account_id)
     return AccountView.of(await handlers.replace_account(outbox, account))
 
@@ -226,5 +230,8 @@ async def remove_account(account_id: str, caller: AccountWriter, outbox: OutboxD
 
 @router.post("/accounts/{account_id}/test", tags=["accounts"], responses=ALWAYS | errors(AccountUnknown))
 async def try_account(account_id: str, caller: AccountWriter, outbox: OutboxDep) -> TestResult:
-    """Connect and sign in as the account says, send nothing, and say what happened (B11)."""
+    """Connect and sign in as the account says, send nothing, and say what happened (B11).
+
+    If it works, the account is not stopped any more, and everything that waits for it leaves at once (B9).
+    """
     return TestResult.of(await handlers.try_account(outbox, caller.partner_id, account_id))

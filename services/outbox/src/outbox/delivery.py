@@ -5,7 +5,7 @@ once. All others wait in the database, where each account with something due is 
 """
 
 import asyncio
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from common.keyring import Keyring, SecretUnreadable
 from common.mongo import Document
 from outbox.connect import Network, connect
 from outbox.domain import Account, Answer, Outcome, Status
-from outbox.lanes import Item, Lane
+from outbox.lanes import Item, Lane, Reach
 from outbox.mime import Mail
 from outbox.queue import Queue, claim_document
 from outbox.results import LOOK_EVERY_SECONDS, Results
@@ -41,6 +41,7 @@ class Rules:
     lease: timedelta
     smtp_timeout: float
     smtp_idle: float
+    refused_rest: float
 
 
 class Delivery:
@@ -159,7 +160,7 @@ class Delivery:
             if not is_more:
                 await stop.wait_or(self._wake, LOOK_EVERY_SECONDS)
             await pace.turn()
-        await self._put_down()
+        await self._put_down(self._lanes.values())
 
     async def finish(self, stop: Stop) -> None:
         """Write and announce what the lanes finish, until all that was begun is done; then let the lanes go."""
@@ -180,12 +181,14 @@ class Delivery:
 
     async def _claim(self) -> bool:
         """One round; True when there may be more at once."""
+        await self._put_down([one for one in self._lanes.values() if one.is_stopped and one.in_hand])
         if len(self._in_hand) >= MOST_IN_HAND:
             return True  # results are being written: there is room in a moment
         looked = await self._look()
         if looked:
             self._unread.update(self._due)
-        await self._read_accounts([one for one in self._due if one in self._unread or one not in self._lanes])
+        self._unread.update(one for one in self._due if one not in self._lanes or self._lanes[one].is_in_doubt)
+        await self._read_accounts([one for one in self._due if one in self._unread])
         rooms = {one: room for one in self._due if one in self._lanes and (room := self._lanes[one].room)}
         wanted = self._shared_out(rooms)
         if not wanted:
@@ -216,15 +219,20 @@ class Delivery:
         return wanted
 
     async def _read_accounts(self, ids: Sequence[str]) -> None:
-        """Let lanes work by what their accounts say now; what waits for an account that is gone waits for another."""
+        """Let lanes work by what their accounts say now; what waits for an account that is gone waits for another.
+
+        One that is stopped has nothing due until it is released (B9).
+        """
         accounts = await self._store.accounts_by_id_of_all_partners(ids) if ids else {}
         for account_id in ids:
             self._unread.discard(account_id)
-            if account := accounts.get(account_id):
-                self._lane(account)
-            else:
+            account = accounts.get(account_id)
+            if account is None or account.stopped_at:
                 self._due.pop(account_id, None)
+            if account is None:
                 await self._queue.hold(account_id)
+            else:
+                self._lane(account)
 
     async def _look(self) -> bool:
         """Now and then, find the accounts of which something became due; True when it was time for it."""
@@ -264,10 +272,10 @@ class Delivery:
                 if item.until > renewed_at:  # else its lane may have dropped it while the database was slow
                     item.until = now + lease
 
-    async def _put_down(self) -> None:
-        """Give back what the lanes did not begin."""
+    async def _put_down(self, lanes: Iterable[Lane]) -> None:
+        """Give back what these lanes did not begin."""
         by_token: dict[str, list[str]] = {}
-        for lane in self._lanes.values():
+        for lane in lanes:
             for item in lane.put_down():
                 by_token.setdefault(item.token, []).append(item.message["_id"])
                 self._in_hand.pop((item.token, item.message["_id"]), None)
@@ -279,7 +287,8 @@ class Delivery:
     def _lane(self, account: Account) -> Lane:
         lane = self._lanes.get(account.id)
         if lane is None:
-            lane = Lane(account, self._connect, self._compose, self._done, self._rules.smtp_idle)
+            rules = self._rules
+            lane = Lane(account, self._connect, self._compose, self._done, rules.smtp_idle, rules.refused_rest)
             self._lanes[account.id] = lane
         lane.use(account)
         return lane
@@ -311,8 +320,8 @@ class Delivery:
             unsubscribe_url=item.message.get("unsubscribe_url") or "",
         )
 
-    def _done(self, account: Account, item: Item, answer: Answer, reached: bool) -> None:
-        """A lane finished with `item`; `reached`: the mail server let us speak."""
-        self.results.add(account, item, answer, reached)
+    def _done(self, account: Account, item: Item, answer: Answer, reach: Reach) -> None:
+        """A lane finished with `item`."""
+        self.results.add(account, item, answer, reach)
         if account.id in self._due and self._lanes[account.id].wants_more:
             self._wake.set()

@@ -51,6 +51,8 @@ class Outcome(StrEnum):
 FINAL = frozenset({Outcome.RECIPIENT_REFUSED, Outcome.MESSAGE_REFUSED})
 """Trying again would be answered the same (B10)."""
 
+ACCOUNT_STOPPED = "account_stopped"
+"""Why a message waits whose account is stopped (B9)."""
 MAILBOX_FULL = "5.2.2"
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})\b")
 
@@ -71,6 +73,12 @@ class NoSenderAccount(Conflict):
     """There is nothing to send it with yet (B4)."""
 
     code, title = "no-sender-account", "There is no sender account"
+
+
+class AccountStopped(Conflict):
+    """Its account is not tried before somebody mends it (B4, B9)."""
+
+    code, title = "account-stopped", "The sender account is stopped"
 
 
 class FilterNeeded(Invalid):
@@ -116,6 +124,11 @@ class Answer:
     enhanced: str | None = None
     reply: str = ""
 
+    @property
+    def refuses_account(self) -> bool:
+        """True when the provider itself said so: that we find no host, or cannot read a password, is not its word."""
+        return self.outcome is Outcome.ACCOUNT_REFUSED and self.code is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -134,7 +147,11 @@ class Account:
     is_default: bool
     max_connections: int
     version: int = 0
-    """How often it was changed."""
+    """How often it was changed, stopped and released."""
+    stopped_at: datetime | None = None
+    """Since when it is not tried, because it was refused too often in a row (B9)."""
+    released_at: datetime | None = None
+    """When it was last released; what waited for that is no older than this (B10)."""
 
     def goes_where(self, other: "Account") -> bool:
         """True when the password would go to the same server, as the same user, protected in the same way."""

@@ -16,11 +16,13 @@ from outbox.announcements import Announcements
 from outbox.delivery import Delivery
 from outbox.domain import (
     Account,
+    AccountStopped,
     AccountUnknown,
     AlreadySent,
     Answer,
     MessageUnknown,
     NoSenderAccount,
+    Outcome,
     PasswordNeeded,
     PortRefused,
     Status,
@@ -74,12 +76,16 @@ async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) 
     """
     accounts = await outbox.store.default_accounts_of_all_partners(event.data.partner_id for event in events)
     now = datetime.now(UTC)
-    documents = [_document(event, accounts.get(event.data.partner_id), now) for event in events]
+    documents = [
+        message_document(event.data, accounts.get(event.data.partner_id), now, event.trace) for event in events
+    ]
     await outbox.delivery.take_in(documents, {account.id: account for account in accounts.values()})
 
 
-def _document(event: Received[MessageRequested], account: Account | None, now: datetime) -> Document:
-    message = event.data
+def message_document(
+    message: MessageRequested, account: Account | None, now: datetime, trace: str | None = None
+) -> Document:
+    """A message that was requested now, as it is kept; `account` is its partner's."""
     # Accounts are for mail so far: anything else waits for a gateway (B11).
     account_id = account.id if account and message.channel == "email" else None
     recipient = message.recipient.model_dump()
@@ -101,7 +107,7 @@ def _document(event: Received[MessageRequested], account: Account | None, now: d
         "rank": message.priority,
         "event": message.event.model_dump(),
         "escalation": message.escalation.model_dump() if message.escalation else None,
-        "trace": event.trace,
+        "trace": trace,
         "status": Status.WAITING,
         "requested_at": now,
         "due_since": leaves_at,
@@ -141,8 +147,9 @@ async def delete_message(outbox: Outbox, partner_id: str, message_id: str) -> No
 async def resend_message(outbox: Outbox, partner_id: str, message_id: str) -> Document:
     """Send a message that waits or failed now (B4).
 
-    Raises MessageUnknown, StillSending, NoSenderAccount, AlreadySent.
+    Raises MessageUnknown, StillSending, NoSenderAccount, AccountStopped, AlreadySent.
     """
+    await _check_account(outbox, partner_id, message_id)
     message = await outbox.store.resend(partner_id, message_id, datetime.now(UTC))
     if message is not None:
         outbox.delivery.hurry(message["account_id"])
@@ -153,6 +160,20 @@ async def resend_message(outbox: Outbox, partner_id: str, message_id: str) -> Do
     if current["status"] != Status.SENDING and current["account_id"] is None:
         raise NoSenderAccount("There is no sender account to send it with; create one and it leaves by itself.")
     raise StillSending("An attempt is in flight; wait for its end.")
+
+
+async def _check_account(outbox: Outbox, partner_id: str, message_id: str) -> None:
+    """A press must not try what was stopped so that the provider does not lock it (B9).
+
+    Raises MessageUnknown, AccountStopped.
+    """
+    message = await get_message(outbox, partner_id, message_id)
+    account = (await accounts_of(outbox, partner_id, [message])).get(message["account_id"])
+    if message["status"] in (Status.WAITING, Status.ERROR) and account and account.stopped_at:
+        raise AccountStopped(
+            f"The mail server refuses the account {account.name}. Change the account, or test it once it is mended: "
+            "with the first test that works everything that waits leaves."
+        )
 
 
 async def resend_each(outbox: Outbox, partner_id: str, messages: Sequence[Document]) -> list[Item]:
@@ -190,15 +211,17 @@ async def add_account(outbox: Outbox, account: Account) -> Account:
 async def replace_account(outbox: Outbox, account: Account) -> Account:
     """Change a sender account (B11); without a password the old one stays, as long as it goes to the same server.
 
-    Raises AccountUnknown, PortRefused, PasswordNeeded.
+    If it was stopped, it is tried again (B9). Raises AccountUnknown, PortRefused, PasswordNeeded.
     """
     before = await outbox.store.account(account.partner_id, account.id)
     if before is not None and before.password and account.password is None and not account.goes_where(before):
         # Otherwise whoever may change an account, but does not know its password, could have it sent to himself.
         raise PasswordNeeded("Host, port, tls or username changed: send `password` too.")
-    changed = await outbox.store.replace_account(_sealed(outbox, account))
+    now = datetime.now(UTC)
+    changed = await outbox.store.replace_account(_sealed(outbox, account), now)
     if changed is None:
         raise AccountUnknown("There is no such sender account.")
+    await outbox.queue.hasten(changed.partner_id, changed.id, now)
     await _release(outbox, changed)
     return changed
 
@@ -226,11 +249,20 @@ async def remove_account(outbox: Outbox, partner_id: str, account_id: str) -> No
 
 
 async def try_account(outbox: Outbox, partner_id: str, account_id: str) -> Answer:
-    """Connect and sign in as the account says, and send nothing (B11). Raises AccountUnknown."""
+    """Connect and sign in as the account says, and send nothing (B11). If that works, what waits leaves (B9).
+
+    Raises AccountUnknown.
+    """
     account = await outbox.store.account(partner_id, account_id)
     if account is None:
         raise AccountUnknown("There is no such sender account.")
-    return await outbox.delivery.try_account(account)
+    answer = await outbox.delivery.try_account(account)
+    if answer.outcome is Outcome.SENT:
+        now = datetime.now(UTC)
+        await outbox.store.release_account(partner_id, account_id, now)
+        await outbox.queue.hasten(partner_id, account_id, now)
+        outbox.delivery.look_at(account_id)
+    return answer
 
 
 async def health(outbox: Outbox, partner_id: str) -> list[tuple[Account, Mapping[str, Any]]]:

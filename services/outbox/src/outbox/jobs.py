@@ -6,9 +6,10 @@ from common import metrics
 from common.jobs import Job, Stop
 from outbox import handlers
 from outbox.handlers import Outbox
+from outbox.stops.handlers import Stops, tell_owners
 
 
-def jobs(outbox: Outbox, prune_look_seconds: float) -> list[Job]:
+def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float) -> list[Job]:
     """Everything that runs beside requests and records."""
     return [
         Job("delivery", outbox.delivery.claims),
@@ -17,7 +18,8 @@ def jobs(outbox: Outbox, prune_look_seconds: float) -> list[Job]:
         _every(1.0, "taking back", lambda: _take_back(outbox)),
         _every(1.0, "relay", lambda: handlers.relay(outbox)),
         _every(2.0, "account search", lambda: handlers.find_accounts(outbox)),
-        _every(10.0, "queue metrics", lambda: _measure(outbox)),
+        _every(1.0, "account stops", lambda: tell_owners(stops)),
+        _every(10.0, "queue metrics", lambda: _measure(outbox, stops)),
         _every(prune_look_seconds, "pruning", lambda: handlers.prune(outbox)),
     ]
 
@@ -34,8 +36,9 @@ async def _take_back(outbox: Outbox) -> None:
     metrics.POSSIBLE_DUPLICATES.labels("email").inc(await handlers.take_back(outbox))
 
 
-async def _measure(outbox: Outbox) -> None:
+async def _measure(outbox: Outbox, stops: Stops) -> None:
     counts = await outbox.queue.by_status_and_account()
     metrics.QUEUE.clear()
     for status, account, count in counts:
         metrics.QUEUE.labels(status, account).set(count)
+    metrics.STOPPED_ACCOUNTS.set(await stops.store.how_many())

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from itertools import count
 
 from common.logs import error_code, logger
@@ -40,21 +41,36 @@ class Item:
     """The version of the account that `mail` was composed for."""
 
 
+class Reach(Enum):
+    """How far an attempt came."""
+
+    INSIDE = auto()
+    """The server let us speak."""
+    DOOR = auto()
+    """It did not let us in."""
+    SHARED = auto()
+    """It did not let another message's attempt in, and was not asked again."""
+
+
 Connect = Callable[[Account], Awaitable[Connection]]
 Compose = Callable[[Account, Item], Mail]
-Done = Callable[[Account, Item, Answer, bool], None]
+Done = Callable[[Account, Item, Answer, Reach], None]
 
 
 class Lane:
     """Sends the messages of one account over at most `max_connections` connections that it keeps."""
 
-    def __init__(self, account: Account, connect: Connect, compose: Compose, done: Done, idle_seconds: float) -> None:
+    def __init__(
+        self, account: Account, connect: Connect, compose: Compose, done: Done, idle_seconds: float,
+        refused_rest_seconds: float,
+    ) -> None:  # fmt: skip
         self.account = account
         self.in_hand = 0
         self._connect = connect
         self._compose = compose
         self._done = done
         self._idle_seconds = idle_seconds
+        self._refused_rest_seconds = refused_rest_seconds
         self._waiting: asyncio.PriorityQueue[tuple[int, int, Item]] = asyncio.PriorityQueue()
         self._order = count()
         self._senders: set[asyncio.Task[None]] = set()
@@ -67,7 +83,7 @@ class Lane:
     @property
     def free(self) -> int:
         """How many messages it could take now."""
-        return 0 if self.is_resting else self._capacity - self.in_hand
+        return 0 if self.is_resting or self.is_stopped else self._capacity - self.in_hand
 
     @property
     def room(self) -> int:
@@ -90,6 +106,16 @@ class Lane:
     @property
     def is_resting(self) -> bool:
         return asyncio.get_running_loop().time() < self._rests_until
+
+    @property
+    def is_stopped(self) -> bool:
+        """True while nothing may be tried (B9)."""
+        return self.account.stopped_at is not None
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """True when it would ask a server that did not let us in: the account may have been stopped since."""
+        return self._rest > 0 and not self.is_resting
 
     def end_rest(self) -> None:
         """Ask the server again at once: somebody says that the cause is mended."""
@@ -131,7 +157,7 @@ class Lane:
             sender.add_done_callback(self._ended)
 
     def _most(self) -> int:
-        if self._is_closed:
+        if self._is_closed or self.is_stopped:
             return 0
         if not self._connections:
             return 1
@@ -186,20 +212,22 @@ class Lane:
     async def _send_one(self, item: Item, following: Item | None, connection: Connection | None) -> Connection | None:
         """Returns the connection for the next message, if it is still good for one; else `following` is put back."""
         item.started_ns = time.time_ns()
+        account = self.account
         try:
             while asyncio.get_running_loop().time() < item.until:
-                connection = await self._usable(connection)
+                account = self.account
+                connection = await self._usable(connection, account)
                 try:
                     answer = await connection.send(self._mail(item), self._mail(following) if following else None)
                 except Stale:
                     continue
-                self._finish(item, answer, reached=True)
+                self._finish(account, item, answer, Reach.INSIDE)
                 break
             else:
                 self.in_hand -= 1  # the claim ran out while it waited here: somebody else has it by now
         except Refused as refused:
             self._put(following)
-            self._refused(item, refused.answer)
+            self._refused(account, item, refused.answer)
             return None
         if connection is not None and not connection.is_open:
             self._put(following)
@@ -213,14 +241,13 @@ class Lane:
             item.mail, item.composed_for = self._compose(self.account, item), self.account.version
         return item.mail
 
-    async def _usable(self, connection: Connection | None) -> Connection:
+    async def _usable(self, connection: Connection | None, account: Account) -> Connection:
         """`connection`, or a new one if it has ended or the account was changed since. Raises Refused."""
-        version = self.account.version
-        if connection is not None and connection.is_open and self._connections[connection] == version:
+        if connection is not None and connection.is_open and self._connections[connection] == account.version:
             return connection
         self._let_go(connection)
-        fresh = await self._connect(self.account)
-        self._connections[fresh] = version
+        fresh = await self._connect(account)
+        self._connections[fresh] = account.version
         self._rest = 0.0
         self._staff()
         return fresh
@@ -230,8 +257,11 @@ class Lane:
             self._connections.pop(connection, None)
             connection.close()
 
-    def _refused(self, item: Item, answer: Answer) -> None:
-        """The server did not let us in with `item`."""
+    def _refused(self, account: Account, item: Item, answer: Answer) -> None:
+        """The server did not let us in with `item`, as what the account was then."""
+        if account.version < self.account.version:  # changed meanwhile: that answer says nothing of it as it is now
+            self._put(item)
+            return
         now = asyncio.get_running_loop().time()
         if let_in := sum(one.is_open for one in self._connections):
             # Others of ours are inside: it wants no more of us, and the message is not to blame.
@@ -239,14 +269,14 @@ class Lane:
             self._put(item)
             return
         if now >= self._rests_until:
-            shortest = LONGEST_REST_SECONDS if answer.outcome is Outcome.ACCOUNT_REFUSED else FIRST_REST_SECONDS
-            self._rest = min(max(2 * self._rest, shortest), LONGEST_REST_SECONDS)
+            longer = min(max(2 * self._rest, FIRST_REST_SECONDS), LONGEST_REST_SECONDS)
+            self._rest = self._refused_rest_seconds if answer.outcome is Outcome.ACCOUNT_REFUSED else longer
             self._rests_until = now + self._rest
-        self._finish(item, answer, reached=False)
+        self._finish(account, item, answer, Reach.DOOR)
         while not self._waiting.empty():
-            self._finish(self._waiting.get_nowait()[2], answer, reached=False)
+            self._finish(account, self._waiting.get_nowait()[2], answer, Reach.SHARED)
 
-    def _finish(self, item: Item, answer: Answer, reached: bool) -> None:
+    def _finish(self, account: Account, item: Item, answer: Answer, reach: Reach) -> None:
         item.started_ns = item.started_ns or time.time_ns()
         self.in_hand -= 1
-        self._done(self.account, item, answer, reached)
+        self._done(account, item, answer, reach)

@@ -17,9 +17,12 @@ from outbox.jobs import jobs
 from outbox.queue import Queue
 from outbox.results import Results, RetryRules
 from outbox.settings import Settings
+from outbox.stops import storage as stops_storage
+from outbox.stops.handlers import Stops
+from outbox.stops.storage import StopStore
 from outbox.storage import Store
 
-INDEXES = [*storage.INDEXES, *queue.INDEXES, *announcements.INDEXES]
+INDEXES = [*storage.INDEXES, *queue.INDEXES, *announcements.INDEXES, *stops_storage.INDEXES]
 
 
 def build(settings: Settings) -> FastAPI:
@@ -32,13 +35,15 @@ def build(settings: Settings) -> FastAPI:
         lease=timedelta(seconds=settings.lease_seconds),
         smtp_timeout=settings.smtp_timeout_seconds,
         smtp_idle=settings.smtp_idle_seconds,
+        refused_rest=settings.refused_rest_seconds,
     )
-    retries = RetryRules(settings.retry_delays, timedelta(hours=settings.max_age_hours))
+    retries = RetryRules(settings.retry_delays, timedelta(hours=settings.max_age_hours), settings.stop_after_refusals)
     results = Results(work, kept, store, kafka, retries)
     delivery = Delivery(work, store, results, keyring, Network(settings.inner_hosts), rules)
     outbox = Outbox(store, work, kept, delivery, keyring, settings.ports, timedelta(days=settings.prune_after_days))
+    stops = Stops(StopStore(mongo), outbox, settings.platform_partner)
     return service_app(
         settings, name="outbox", mongo=mongo, kafka=kafka, indexes=INDEXES, routers=[api.router],
-        subscriptions=consumers.subscriptions(outbox, kafka), jobs=jobs(outbox, settings.prune_look_seconds),
-        provides=[outbox, settings],
+        subscriptions=consumers.subscriptions(outbox, stops, kafka),
+        jobs=jobs(outbox, stops, settings.prune_look_seconds), provides=[outbox, settings],
     )  # fmt: skip

@@ -230,6 +230,14 @@ class Queue:
         )
         return released.modified_count
 
+    async def hasten(self, partner_id: str, account_id: str, now: datetime) -> None:
+        """Make due now what waits because this account was refused: somebody mended it (B9)."""
+        refused = {"$eq": [{"$last": "$attempts.outcome"}, Outcome.ACCOUNT_REFUSED]}
+        await self._messages.update_many(
+            {"status": Status.WAITING, "account_id": account_id, "partner_id": partner_id, "$expr": refused},
+            {"$set": {"due_at": now, "retry_at": now}},
+        )
+
     async def hold(self, account_id: str) -> None:
         """Let the waiting messages of an account that is gone wait for another."""
         await self._messages.update_many(

@@ -5,6 +5,7 @@ between the two nor one before publishing loses a fact; whoever comes later find
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from common.telemetry import continue_trace, is_sampled, traceparent_of
 from outbox.announcements import Announcements
 from outbox.domain import FINAL, Account, Answer, Outcome, Status, has_expired, next_delay
 from outbox.facts import Fact, record_of
-from outbox.lanes import Item
+from outbox.lanes import Item, Reach
 from outbox.queue import RETRY_RANK, Queue, Result
 from outbox.storage import Store
 
@@ -38,10 +39,20 @@ MOST_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class RetryRules:
-    """When a message is tried again (B10), and for how long."""
+    """When a message is tried again (B10), for how long, and by how many refusals its account is stopped (B9)."""
 
     delays: tuple[float, ...]
     max_age: timedelta
+    stop_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The provider refused the account. `is_first`: what was seen just before is that it worked."""
+
+    account: Account
+    words: str
+    is_first: bool
 
 
 class Results:
@@ -62,13 +73,17 @@ class Results:
         self._due: list[tuple[str, Result]] = []
         self._announcing: asyncio.Task[None] | None = None
         self._health: dict[str, Document] = {}
+        self._refusals: deque[_Refusal] = deque()
 
-    def add(self, account: Account, item: Item, answer: Answer, reached: bool) -> None:
-        """An attempt ended with `answer`; `reached`: the mail server let us speak."""
+    def add(self, account: Account, item: Item, answer: Answer, reach: Reach) -> None:
+        """An attempt through `account`, as it was then, ended with `answer`."""
         now = datetime.now(UTC)
         item.message["trace"] = _span(item, answer)
         metrics.ATTEMPTS.labels(item.message["channel"], answer.outcome.value).inc()
-        self._note_health(account, answer, reached, now)
+        if answer.refuses_account and reach is not Reach.SHARED:
+            worked = self._health.get(account.id, {}).get("works", False)
+            self._refusals.append(_Refusal(account, answer.reply, is_first=worked))
+        self._note_health(account, answer, reach, now)
         self._due.append((item.token, self._result(account, item, answer, now)))
         self.finished.set()
 
@@ -82,7 +97,8 @@ class Results:
             change["possible_duplicate"] = True
             metrics.POSSIBLE_DUPLICATES.labels(message["channel"]).inc()
         is_final = sent or answer.outcome in FINAL
-        if not is_final and has_expired(message["due_since"], now, self._rules.max_age):
+        due_since = max(message["due_since"], account.released_at or message["due_since"])
+        if not is_final and has_expired(due_since, now, self._rules.max_age):
             answer = replace(answer, outcome=Outcome.EXPIRED)
         elif not is_final:
             due_at = now + next_delay(self._rules.delays, len(message["attempts"]) + 1)
@@ -128,6 +144,7 @@ class Results:
             await asyncio.wait_for(self.finished.wait(), seconds)
 
     async def _write(self) -> None:
+        await self._count_refusals()
         batch = self._due[:MOST_AT_ONCE]
         by_token: dict[str, list[Result]] = {}
         for token, result in batch:
@@ -148,6 +165,16 @@ class Results:
         records = [_record(result, result.fact) for key in ours for result in groups[key][1] if result.fact]
         self._announcing = asyncio.create_task(self._announce_now([key for key in ours if key in to_tell], records))
 
+    async def _count_refusals(self) -> None:
+        """Before the results, so that none is forgotten whose message shows it (B9)."""
+        while self._refusals:
+            one, now = self._refusals[0], datetime.now(UTC)
+            if await self._store.count_refusal_of_all_partners(
+                one.account, one.words, now, self._rules.stop_after, is_first=one.is_first
+            ):
+                log.warning("account_stopped", account_id=one.account.id, partner_id=one.account.partner_id)
+            self._refusals.popleft()
+
     async def _announce_now(self, ids: Sequence[str], records: Sequence[Outgoing]) -> None:
         """Announce while the next results are written; what fails here the relay announces later."""
         try:
@@ -161,8 +188,8 @@ class Results:
             await self._kafka.publish(records)
             await self._announcements.forget(ids)
 
-    def _note_health(self, account: Account, answer: Answer, reached: bool, now: datetime) -> None:
-        if reached and answer.outcome is not Outcome.ACCOUNT_REFUSED:
+    def _note_health(self, account: Account, answer: Answer, reach: Reach, now: datetime) -> None:
+        if reach is Reach.INSIDE and answer.outcome is not Outcome.ACCOUNT_REFUSED:
             self._health[account.id] = {"works": True, "last_reached_at": now, "failing_since": None, "error": None}
         else:
             since = self._health.get(account.id, {}).get("failing_since") or now

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringCo
 from common.errors import Problem
 from common.ids import new_id
 from common.mongo import Document
-from outbox.domain import Account, Answer, Outcome, Status
+from outbox.domain import ACCOUNT_STOPPED, Account, Answer, Outcome, Status
 from outbox.mime import message_id_header
 
 KEEP_DAYS_LEAST, KEEP_DAYS_MOST = 1, 365
@@ -93,11 +93,14 @@ class AccountHealth(BaseModel):
     last_reached_at: datetime | None = None
     failing_since: datetime | None = None
     error: str | None = Field(default=None, description="the provider's last words")
+    stopped_since: datetime | None = Field(
+        default=None, description="refused too often in a row: nothing is tried until it is changed, or a test works"
+    )
 
     @classmethod
     def of(cls, account: Account, health: Mapping[str, Any]) -> "AccountHealth":
         known = {name: health.get(name) for name in ("works", "last_reached_at", "failing_since", "error")}
-        return cls(id=account.id, name=account.name, **known)
+        return cls(id=account.id, name=account.name, stopped_since=account.stopped_at, **known)
 
 
 class TestResult(BaseModel):
@@ -137,6 +140,9 @@ class MessageView(BaseModel):
     account_name: str | None = Field(description="null: there is no such account, or none any more")
     from_address: str | None = Field(description="the sender: as it was sent, or as the account says now")
     error: str | None = Field(description="the provider's words for the last attempt, or why it waits")
+    waiting_reason: str | None = Field(
+        description="account_stopped or no_sender_account: it is tried once that is mended; null: it waits for its turn"
+    )
     recipient: RecipientView
     reasons: list[str] = Field(description="why this recipient (A9)")
     title: str
@@ -209,19 +215,22 @@ class BulkItem(BaseModel):
 def _row(document: Document, accounts: Mapping[str, Account]) -> dict[str, Any]:
     status = Status(document["status"])
     account = accounts.get(document["account_id"])
-    actions = {Status.SENDING: [], Status.SENT: ["delete"]}.get(status, ["delete", "resend"])
+    is_stopped = account is not None and account.stopped_at is not None
+    may_resend = status in (Status.WAITING, Status.ERROR) and not is_stopped
+    waits_for_account = ACCOUNT_STOPPED if is_stopped and status is Status.WAITING else document.get("waiting_reason")
     same = ("kind", "channel", "account_id", "order_number", "requested_at", "executed_at", "possible_duplicate")
     return {
         **{name: document[name] for name in same},
         "id": document["_id"],
         "account_name": account.name if account else None,
         "from_address": document.get("from_address") or (account.from_address if account else None),
-        "error": document["error"] or document.get("waiting_reason"),
+        "error": document["error"] or waits_for_account,
+        "waiting_reason": waits_for_account,
         "recipient": RecipientView(address=document["recipient"]["address"], name=document["recipient"]["name"]),
         "reasons": document["recipient"]["reasons"],
         "title": document["content"]["subject"],
         "status": status,
-        "next_attempt_at": document["due_at"] if status is Status.WAITING else None,
+        "next_attempt_at": document["due_at"] if status is Status.WAITING and not is_stopped else None,
         "attempts": len(document["attempts"]),
-        "actions": actions,
+        "actions": [] if status is Status.SENDING else ["delete", "resend"] if may_resend else ["delete"],
     }

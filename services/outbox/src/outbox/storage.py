@@ -147,22 +147,31 @@ class Store:
         )
 
     async def add_account(self, account: Account) -> None:
-        new = {"_id": account.id, **_fields(account), "health": {}}
+        new = {"_id": account.id, **_fields(account), "version": 0, "refusals": 0, "stop": None, "health": {}}
         await self._alone_as_default(account, lambda: self.accounts.of(account.partner_id).insert(new))
 
-    async def replace_account(self, account: Account) -> Account | None:
-        """None when there is none. A password of None keeps the one that is there."""
+    async def replace_account(self, account: Account, now: datetime) -> Account | None:
+        """Change it, and release it if it was stopped; None when there is none. A password of None keeps the one that
+        is there."""
         if await self.account(account.partner_id, account.id) is None:
             return None
         fields = {name: value for name, value in _fields(account).items() if name != "password" or value is not None}
+        change = {name: {"$literal": value} for name, value in fields.items()} | _released(now)
         accounts = self.accounts.of(account.partner_id)
         document = await self._alone_as_default(
             account,
             lambda: accounts.find_one_and_update(
-                {"_id": account.id}, {"$set": fields, "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER
+                {"_id": account.id}, [{"$set": change}], return_document=ReturnDocument.AFTER
             ),
         )
         return _account(document) if document else None
+
+    async def release_account(self, partner_id: str, account_id: str, now: datetime) -> None:
+        """It was just seen to work: whatever was refused before does not count, and it is not stopped (B9)."""
+        health = {"works": True, "last_reached_at": now, "failing_since": None, "error": None}
+        await self.accounts.of(partner_id).update_one(
+            {"_id": account_id}, [{"$set": _released(now) | {"health": {"$literal": health}}}]
+        )
 
     async def _alone_as_default(self, account: Account, write: Callable[[], Awaitable[T]]) -> T:
         """`write` the account; if it shall be the default, no other is. Of simultaneous calls the last one wins."""
@@ -203,15 +212,54 @@ class Store:
     async def note_health_of_all_partners(self, account_id: str, health: Document) -> None:
         """Write what was learned of an account from real attempts (B9); whoever saw it fail first is right."""
         known: Document = {name: {"$literal": value} for name, value in health.items()}
-        if not health["works"]:
+        change: Document = {"health": known}
+        if health["works"]:
+            change["refusals"] = 0
+        else:
             known["failing_since"] = {"$ifNull": ["$health.failing_since", health["failing_since"]]}
-        await self.accounts.of_all_partners.update_one({"_id": account_id}, [{"$set": {"health": known}}])
+        await self.accounts.of_all_partners.update_one({"_id": account_id}, [{"$set": change}])
+
+    async def count_refusal_of_all_partners(
+        self, account: Account, words: str, now: datetime, most: int, *, is_first: bool
+    ) -> bool:
+        """The provider refused the account, in these words; with the refusal number `most` in a row it is stopped (B9).
+
+        True when it is by this one. It counts only while the account is as it was when it was tried.
+        """
+        refusals = 1 if is_first else {"$add": [{"$ifNull": ["$refusals", 0]}, 1]}
+        is_enough = {"$gte": ["$refusals", most]}
+        stop = {"since": now, "words": {"$literal": words}, "is_told": False}
+        stopping = {
+            "stop": {"$cond": [is_enough, stop, None]},
+            "version": {"$add": ["$version", {"$cond": [is_enough, 1, 0]}]},
+        }
+        counted = await self.accounts.of_all_partners.find_one_and_update(
+            {"_id": account.id, "version": account.version, "stop": None},
+            [{"$set": {"refusals": refusals}}, {"$set": stopping}],
+            projection={"stop": 1},
+            return_document=ReturnDocument.AFTER,
+        )
+        return counted is not None and counted["stop"] is not None
 
 
 def _fields(account: Account) -> Document:
     return {name: getattr(account, name) for name in ACCOUNT_FIELDS}
 
 
+def _released(now: datetime) -> Document:
+    """What changes of an account that somebody mended: older refusals do not count, and all replicas begin afresh."""
+    return {
+        "version": {"$add": [{"$ifNull": ["$version", 0]}, 1]},
+        "refusals": 0,
+        "stop": None,
+        "released_at": {"$cond": [{"$gt": ["$stop", None]}, now, "$released_at"]},
+    }
+
+
 def _account(document: Document) -> Account:
     fields = {name: document[name] for name in ACCOUNT_FIELDS}
-    return Account(id=document["_id"], partner_id=document["partner_id"], version=document.get("version", 0), **fields)
+    stop = document.get("stop")
+    return Account(
+        id=document["_id"], partner_id=document["partner_id"], version=document.get("version", 0),
+        stopped_at=stop["since"] if stop else None, released_at=document.get("released_at"), **fields,
+    )  # fmt: skip

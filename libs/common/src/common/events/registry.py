@@ -34,7 +34,7 @@ TOPICS = (
     Topic(OrderCreated, "marketplace", ("notifications",)),
     Topic(InvoiceIssued, "marketplace", ("notifications",)),
     Topic(CampaignLaunched, "marketplace", ("notifications",)),
-    Topic(PartnerChanged, "identity", ("notifications", "contacts"), compacted=True),
+    Topic(PartnerChanged, "identity", ("notifications", "contacts", "outbox"), compacted=True),
     Topic(SigningKeyChanged, "identity", (), partitions=1, compacted=True),
     Topic(ContactChanged, "contacts", ("notifications",), compacted=True),
     Topic(MessageRequested, "notifications", ("outbox",)),
