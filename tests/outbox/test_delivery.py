@@ -131,7 +131,6 @@ async def test_every_attempt_is_a_span_in_the_messages_own_trace(platform: Platf
     fields = {"name": "Shop", "from_address": "shop@kettle.example.com", "host": "127.0.0.1", "port": mail.port}
     fields |= {"tls": "none", "username": "shop", "password": "right", "is_default": True}
     assert (await outbox.http.put(f"/accounts/{account}", json=fields, headers=headers)).status_code == 200
-    assert (await outbox.http.post(f"/messages/{wanted.message_id}/resend", headers=headers)).status_code == 200
     await eventually(lambda: len(spans()) == 2)
     seen = [(one["attributes"]["message.attempt"], one["attributes"]["smtp.code"]) for one in spans()]
     assert seen == [(1, 535), (2, 250)]
@@ -158,15 +157,14 @@ async def test_what_is_tried_for_too_long_ends_in_error(platform: Platform, mail
 
 
 async def test_a_wrong_password_waits_and_is_seen_in_health(platform: Platform, mail: MailServer) -> None:
-    """B9, B11: the message is not burned; once the password is right it leaves by a forced resend (B4)."""
+    """B9, B11: the message is not burned; once the password is right it leaves by itself."""
     outbox = await platform.service("outbox", instance="health", LEASE_SECONDS="1")
     partner, account = await sender_account(outbox, mail, username="shop", password="wrong")
     headers = outbox.tokens.headers(partner)
     tested = await outbox.http.post(f"/accounts/{account}/test", headers=headers)
     assert tested.json()["works"] is False
     assert tested.json()["words"].startswith("535")
-    wanted = message(partner, address())
-    await request(outbox, wanted)
+    await request(outbox, message(partner, address()))
 
     async def is_failing() -> bool:
         [one] = (await outbox.http.get("/accounts/health", headers=headers)).json()
@@ -178,8 +176,6 @@ async def test_a_wrong_password_waits_and_is_seen_in_health(platform: Platform, 
     fields = {"name": "Shop", "from_address": "shop@kettle.example.com", "host": "127.0.0.1", "port": mail.port}
     fields |= {"tls": "none", "username": "shop", "password": "right", "is_default": True}
     assert (await outbox.http.put(f"/accounts/{account}", json=fields, headers=headers)).status_code == 200
-    resent = await outbox.http.post(f"/messages/{wanted.message_id}/resend", headers=headers)
-    assert resent.status_code == 200
     await settled(outbox, partner, "SENT")
 
 
