@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from common.mongo import Mongo
-from outbox import announcements, queue, search, storage
+from outbox import search, storage
 from outbox.domain import Status
+from outbox.main import INDEXES
 from outbox.settings import Settings
+from outbox.stops.storage import StopStore
 from outbox.storage import Filter, Store
 from tests.support.eventually import unique
 from tests.support.mail import MailServer
@@ -47,7 +49,7 @@ async def mongo(platform: Platform) -> AsyncIterator[Mongo]:
             outbox_keyring=SecretStr(KEYRING),
         )
     )
-    await mongo.ensure([*storage.INDEXES, *queue.INDEXES, *announcements.INDEXES])
+    await mongo.ensure(INDEXES)
     yield mongo
     await mongo.client.drop_database(mongo.database.name)
     await mongo.close()
@@ -76,6 +78,13 @@ OTHER_QUERIES: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "accounts": lambda store: store.accounts_with_health("prt_1"),
     "accounts of a page": lambda store: store.accounts_by_id("prt_1", ["acc_1"]),
 }
+
+
+async def test_stopped_accounts_are_found_by_their_index(mongo: Mongo, platform: Platform) -> None:
+    """B9, house rule 6: every process looks for them each second."""
+    for ask in (StopStore.untold, StopStore.how_many):
+        [plan] = await plans_of(mongo, lambda mongo, ask=ask: ask(StopStore(mongo)))
+        assert "IXSCAN" in plan, plan
 
 
 @pytest.mark.parametrize("name", OTHER_QUERIES)

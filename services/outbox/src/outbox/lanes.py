@@ -177,6 +177,9 @@ class Lane:
         following: Item | None = None
         try:
             while (item := following or await self._next()) is not None:
+                if self.is_stopped:
+                    following = item
+                    break
                 is_over = False
                 self._busy += 1
                 try:
@@ -218,7 +221,8 @@ class Lane:
                 account = self.account
                 connection = await self._usable(connection, account)
                 try:
-                    answer = await connection.send(self._mail(item), self._mail(following) if following else None)
+                    then = self._mail(account, following) if following else None
+                    answer = await connection.send(self._mail(account, item), then)
                 except Stale:
                     continue
                 self._finish(account, item, answer, Reach.INSIDE)
@@ -235,10 +239,10 @@ class Lane:
             return None
         return connection
 
-    def _mail(self, item: Item) -> Mail:
-        """The item as a mail of the account as it is now."""
-        if item.mail is None or item.composed_for != self.account.version:
-            item.mail, item.composed_for = self._compose(self.account, item), self.account.version
+    def _mail(self, account: Account, item: Item) -> Mail:
+        """The item as a mail of the account as it is when the connection is used."""
+        if item.mail is None or item.composed_for != account.version:
+            item.mail, item.composed_for = self._compose(account, item), account.version
         return item.mail
 
     async def _usable(self, connection: Connection | None, account: Account) -> Connection:
@@ -258,7 +262,7 @@ class Lane:
             connection.close()
 
     def _refused(self, account: Account, item: Item, answer: Answer) -> None:
-        """The server did not let us in with `item`, as what the account was then."""
+        """The server did not let us in with `item`, as the account was then."""
         if account.version < self.account.version:  # changed meanwhile: that answer says nothing of it as it is now
             self._put(item)
             return

@@ -85,11 +85,11 @@ class AccountView(BaseModel):
 
 
 class AccountHealth(BaseModel):
-    """Whether the account works, from real attempts (B9)."""
+    """Whether the account works, from real attempts, and tests that worked (B9)."""
 
     id: str
     name: str
-    works: bool | None = Field(description="null: nothing was sent through it yet")
+    works: bool | None = Field(description="null: it was not used yet")
     last_reached_at: datetime | None = None
     failing_since: datetime | None = None
     error: str | None = Field(default=None, description="the provider's last words")

@@ -32,28 +32,27 @@ async def keep_partners(stops: Stops, events: Sequence[Received[PartnerChanged]]
 async def tell_owners(stops: Stops) -> None:
     """Put a message about each stop into the queue; its id is computed, so any number of processes make one.
 
-    A partner whose owner is not known yet is told as soon as he is. Of the platform's own account there is nobody to
-    tell but those who watch the metrics.
+    A partner whose owner is not known yet is told as soon as he is. The platform has no owner: that its own account is
+    stopped shows in its health and in the metrics.
     """
     if not (untold := await stops.store.untold()):
         return
     owners = await stops.store.owners(one.partner_id for one in untold)
-    known = [one for one in untold if one.partner_id in owners and one.partner_id != stops.platform]
+    telling = [one for one in untold if one.partner_id in owners]
     accounts = await stops.outbox.store.default_accounts_of_all_partners([stops.platform])
     account, now = accounts.get(stops.platform), datetime.now(UTC)
-    messages = [_message(stops, one, owners[one.partner_id]) for one in known]
+    messages = [_message(stops.platform, one, owners[one.partner_id]) for one in telling]
     documents = [message_document(one, account, now) for one in messages]
     await stops.outbox.delivery.take_in(documents, {account.id: account} if account else {})
-    for one in untold:
-        if one in known or one.partner_id == stops.platform:
-            await stops.store.told(one)
+    for one in telling:
+        await stops.store.told(one)
 
 
-def _message(stops: Stops, stop: StoppedAccount, owner: Owner) -> MessageRequested:
+def _message(platform: str, stop: StoppedAccount, owner: Owner) -> MessageRequested:
     event_id = f"{stop.account_id}@{stop.since.isoformat()}"
     return MessageRequested(
         message_id=computed_id(KIND, event_id),
-        partner_id=stops.platform,
+        partner_id=platform,
         kind=KIND,
         recipient=Recipient(
             address=owner.email, name=owner.partner_name, reasons=[f"owner of {stop.partner_id}, whose account it is"]
