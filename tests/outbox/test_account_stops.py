@@ -288,6 +288,31 @@ async def test_a_refusal_of_what_the_account_was_does_not_stop_what_it_is(platfo
         assert (await health(outbox, partner))["stopped_since"] is None
 
 
+async def test_what_was_seen_before_an_account_was_mended_is_not_shown_of_it(
+    platform: Platform, mail: MailServer
+) -> None:
+    """B9: it is written down some time later."""
+    outbox = await platform.service("outbox", instance="slow-to-write", **FAST | {"LEASE_SECONDS": "12"})
+    async with refusing() as server:
+        partner, account = await account_at(outbox, server, mail)
+        await request(outbox, *wanted(partner, 1))
+        await stopped(outbox, partner)
+        server.replies.clear()
+        server.held["MAIL"] = asyncio.Event()  # what leaves now is answered after the end
+        assert (await try_account(outbox, partner, account))["works"]
+        seen = await health(outbox, partner)
+        assert (seen["works"], seen["stopped_since"], seen["failing_since"]) == (True, None, None)
+        other = await account_at(outbox, server, mail)
+        server.replies = {"AUTH": WRONG}
+        await request(outbox, *wanted(other[0], 1))
+
+        async def is_written() -> bool:
+            return (await health(outbox, other[0]))["works"] is False
+
+        await eventually(is_written)
+        assert (await health(outbox, partner))["works"] is True
+
+
 async def test_what_a_lane_has_in_hand_is_put_back_without_an_attempt(platform: Platform, mail: MailServer) -> None:
     """B9: another process saw the last refusal."""
     outbox = await platform.service("outbox", instance="stops", **FAST)

@@ -190,10 +190,11 @@ class Results:
 
     def _note_health(self, account: Account, answer: Answer, reach: Reach, now: datetime) -> None:
         if reach is Reach.INSIDE and answer.outcome is not Outcome.ACCOUNT_REFUSED:
-            self._health[account.id] = {"works": True, "last_reached_at": now, "failing_since": None, "error": None}
+            seen: Document = {"works": True, "last_reached_at": now, "failing_since": None, "error": None}
         else:
             since = self._health.get(account.id, {}).get("failing_since") or now
-            self._health[account.id] = {"works": False, "failing_since": since, "error": answer.reply, "failed_at": now}
+            seen = {"works": False, "failing_since": since, "error": answer.reply, "failed_at": now}
+        self._health[account.id] = seen | {"of_version": account.version}
 
     async def write_health(self) -> None:
         """Keep what the attempts since the last call say about their accounts (B9)."""

@@ -210,14 +210,18 @@ class Store:
         return {one["partner_id"]: _account(one) async for one in self.accounts.of_all_partners.find(query)}
 
     async def note_health_of_all_partners(self, account_id: str, health: Document) -> None:
-        """Write what was learned of an account from real attempts (B9); whoever saw it fail first is right."""
+        """Write what was learned of an account from real attempts (B9), unless it was mended after them.
+
+        Whoever saw it fail first is right.
+        """
         known: Document = {name: {"$literal": value} for name, value in health.items()}
         change: Document = {"health": known}
         if health["works"]:
             change["refusals"] = 0
         else:
             known["failing_since"] = {"$ifNull": ["$health.failing_since", health["failing_since"]]}
-        await self.accounts.of_all_partners.update_one({"_id": account_id}, [{"$set": change}])
+        not_mended_since = {"_id": account_id, "mended_version": {"$not": {"$gt": health["of_version"]}}}
+        await self.accounts.of_all_partners.update_one(not_mended_since, [{"$set": change}])
 
     async def count_refusal_of_all_partners(
         self, account: Account, words: str, now: datetime, most: int, *, is_first: bool
@@ -248,8 +252,10 @@ def _fields(account: Account) -> Document:
 
 def _released(now: datetime) -> Document:
     """What changes of an account that somebody mended: older refusals do not count, and all replicas begin afresh."""
+    version = {"$add": [{"$ifNull": ["$version", 0]}, 1]}
     return {
-        "version": {"$add": [{"$ifNull": ["$version", 0]}, 1]},
+        "version": version,
+        "mended_version": version,
         "refusals": 0,
         "stop": None,
         "released_at": {"$cond": [{"$gt": ["$stop", None]}, now, "$released_at"]},
