@@ -133,6 +133,21 @@ async def test_repeating_it_is_harmless(platform: Platform) -> None:
     assert [address for address, _ in await left_out(service, partner)] == ["Ann@shop.example.com"]
 
 
+async def test_only_an_address_that_is_listed_anew_is_subscribed_again(platform: Platform) -> None:
+    """A6: another edit of the recipients is not its reader's consent, however the address is written in it."""
+    service = await platform.service("notifications")
+    partner = await announce_partner(service.io)
+    await has_partner(service, partner)
+    ann, bob = {"email": "Ann@shop.example.com"}, {"email": "bob@shop.example.com"}
+    await listed(service, partner, CAMPAIGN, ann, bob)
+    await service.http.post(await link_to(service, partner, ann["email"]), data=ONE_CLICK)
+    await listed(service, partner, CAMPAIGN, {"email": "ann@SHOP.example.com"}, {"role": "sales"})
+    assert [address for address, _ in await left_out(service, partner)] == ["ann@shop.example.com"]
+    await listed(service, partner, CAMPAIGN, bob)
+    await listed(service, partner, CAMPAIGN, ann, bob)
+    assert await left_out(service, partner) == []
+
+
 async def test_it_is_about_one_partner_only(platform: Platform) -> None:
     """A6, F1: the same address goes on getting the campaigns of another company."""
     service = await platform.service("notifications")

@@ -1,5 +1,6 @@
 """Who is told, against a model that only says who must be (A6–A9): people, settings and refusals change at random."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -100,6 +101,10 @@ class Model:
         return set() if self.owner.casefold() in self.unsubscribed else {("email", self.owner.casefold())}
 
 
+def addresses_in(listed: Iterable[Entry]) -> set[str]:
+    return {one.email.casefold() for one in listed if isinstance(one, ByEmail)}
+
+
 class WhoIsTold(RuleBasedStateMachine):
     """A partner's contacts, settings and luck with mail servers, changed in any order."""
 
@@ -141,11 +146,11 @@ class WhoIsTold(RuleBasedStateMachine):
 
     @rule(listed=entries)
     def recipients_are_set(self, listed: list[Entry]) -> None:
-        """What is listed is tried again."""
+        """What is listed is tried again; only who is listed anew is subscribed again."""
+        before, now = addresses_in(self.model.entries), addresses_in(listed)
         self.model.entries = fold(listed)
-        again = {one.email.casefold() for one in listed if isinstance(one, ByEmail)}
-        self.model.refused -= again
-        self.model.unsubscribed -= again
+        self.model.refused -= now
+        self.model.unsubscribed -= now - before
 
     @rule(address=st.sampled_from([*ADDRESSES, OWNER]))
     def a_reader_unsubscribes(self, address: str) -> None:

@@ -29,12 +29,20 @@ class Preferences:
         self._quiet_hours = mongo.collection("quiet_hours")
 
     async def set_entries(self, partner_id: str, kind: str, entries: Sequence[Entry]) -> None:
-        """Say who receives a kind. What is listed now is tried again, though it was refused or unsubscribed before."""
+        """Say who receives a kind. What a mail server refused is tried again wherever it is listed; whoever
+        unsubscribed is subscribed again only if he was not listed before: another edit is not his consent."""
+        before = await self._addresses_of(partner_id, kind)
+        for address in [entry.email for entry in entries if isinstance(entry, ByEmail)]:
+            await self._refused.of(partner_id).delete_one({"_id": refused_id(partner_id, address)})
+            if address.casefold() not in before:
+                await self.subscribe_again(partner_id, kind, address)
+        # Last, so that a request that was cut off and is repeated finds the same addresses new.
         await self._set(partner_id, kind, {"entries": [entry_document(entry) for entry in entries]})
-        for entry in entries:
-            if isinstance(entry, ByEmail):
-                await self._refused.of(partner_id).delete_one({"_id": refused_id(partner_id, entry.email)})
-                await self.subscribe_again(partner_id, kind, entry.email)
+
+    async def _addresses_of(self, partner_id: str, kind: str) -> set[str]:
+        """The addresses that are listed now, casefolded."""
+        found = await self._settings.of(partner_id).find_one({"_id": settings_id(partner_id, kind)}) or {}
+        return {one["email"].casefold() for one in found.get("entries", []) if "email" in one}
 
     async def unsubscribe(self, one: Subscription, now: datetime) -> None:
         """Once, however often it is asked for."""
