@@ -1,14 +1,22 @@
 """An event that concerns many partners: each of them is told once (A7); `tests/faults` kills it midway."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from common.events import CampaignLaunched, MessageRequested, OrderCreated, encode
+from common.mongo import Mongo
+from notifications.campaigns import storage
+from notifications.campaigns.domain import Step
+from notifications.campaigns.storage import FanOuts
+from notifications.settings import Settings
 from tests.notifications.steps import has_partner
 from tests.support.eventually import eventually, unique
 from tests.support.kafka_io import KafkaIO
 from tests.support.partners import announce_partner, change_partner
+from tests.support.plans import plans_of
 from tests.support.platform import Platform, Service
 
 
@@ -138,3 +146,41 @@ async def test_a_repeated_campaign_tells_nobody_again(platform: Platform) -> Non
     last = await launch(io, partner_ids=found)
     await io.follow(MessageRequested).wait_for(lambda e: e.data.event.id == last, count=2)
     assert Counter(told(io, event_id)) == Counter(found)
+
+
+async def test_a_campaign_is_forgotten_long_after_it_was_done_and_never_before(platform: Platform) -> None:
+    """A7: one that is under way stays, however old it is."""
+    service = await platform.service("notifications", instance="old-campaigns", CAMPAIGNS_KEPT_DAYS="30")
+    young = await launch(service.io, partner_ids=[unique("prt")])
+    await is_done(service, young)
+    kept, now = service.database["fan_outs"], datetime.now(UTC)
+    [done] = await kept.find().to_list()
+    old = done | {"turn_at": now - timedelta(days=30, minutes=1)}
+    under_way = {"done": False, "lease_until": now + timedelta(hours=1)}
+    await kept.insert_many([old | {"_id": "old"}, old | {"_id": "under way"} | under_way])
+    await service.stop()
+    await service.start()
+
+    async def only_the_old_is_gone() -> bool:
+        return {one["_id"] async for one in kept.find()} == {done["_id"], "under way"}
+
+    await eventually(only_the_old_is_gone)
+
+
+async def test_nothing_of_campaigns_scans_a_collection(platform: Platform) -> None:
+    """House rule 6: neither whose turn it is, nor who is next, nor what is forgotten."""
+    mongo = Mongo(Settings(mongo_url=SecretStr(platform.mongo_url), mongo_database=unique("campaigns")))
+    await mongo.ensure(storage.INDEXES)
+
+    async def ask(mongo: Mongo) -> None:
+        fan_outs = FanOuts(mongo)
+        await fan_outs.claim(datetime.now(UTC))
+        await fan_outs.partners_of_all(Step(category="toys", not_in=("garden",)), "prt_1", 100)
+        await fan_outs.partners_of_all(Step(), "prt_1", 100)
+        await fan_outs.forget_done(datetime.now(UTC))
+
+    plans = await plans_of(mongo, ask)
+    await mongo.client.drop_database(mongo.database.name)
+    await mongo.close()
+    assert len(plans) == 4
+    assert not any("COLLSCAN" in plan or "SORT" in plan for plan in plans), plans

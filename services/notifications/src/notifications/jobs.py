@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from common.errors import Poison
 from common.jobs import Job, Stop, every
 from notifications import handlers
-from notifications.campaigns.handlers import Campaigns, serve_chunk
+from notifications.campaigns.handlers import Campaigns, forget_done, serve_chunk
 from notifications.digests.handlers import Digests, send_due
 from notifications.handlers import Notifications
 from notifications.outcomes.handlers import forget_old
@@ -55,6 +55,11 @@ def digests(digests: Digests, every_seconds: float) -> Job:
 def forgetting(outcomes: Outcomes, kept: timedelta) -> Job:
     """Forget what became of events that are old."""
     return every(FORGET_SECONDS, "forgetting events", lambda: forget_old(outcomes, kept))
+
+
+def forgetting_campaigns(campaigns: Campaigns, kept: timedelta) -> Job:
+    """Forget campaigns that are done and old."""
+    return every(FORGET_SECONDS, "forgetting campaigns", lambda: forget_done(campaigns, kept))
 
 
 async def look_at_waiting(notifications: Notifications) -> None:

@@ -51,6 +51,7 @@ def build(settings: Settings) -> FastAPI:
             jobs.fan_outs(campaigns, settings.campaign_partners_per_second, settings.campaign_look_seconds),
             jobs.digests(Digests(notifications, Collected(mongo)), settings.digest_look_seconds),
             jobs.forgetting(notifications.outcomes, timedelta(days=settings.events_kept_days)),
+            jobs.forgetting_campaigns(campaigns, timedelta(days=settings.campaigns_kept_days)),
         ],
         provides=[
             notifications, kinds, PartnerSettings(notifications, preferences),

@@ -28,4 +28,7 @@ class Settings(ServiceSettings):
     events_kept_days: int = Field(
         default=400, ge=30, description="what became of an event is forgotten after this; topics keep events for 14"
     )
+    campaigns_kept_days: int = Field(
+        default=400, ge=30, description="how far a campaign came is forgotten so long after it was done"
+    )
     campaign_look_seconds: float = Field(default=1.0, gt=0, description="how often campaigns are looked for")

@@ -6,7 +6,7 @@ Decisions are made once for an event and a partner, whoever asks. So a chunk tha
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.events import Received
@@ -58,6 +58,11 @@ async def serve_chunk(campaigns: Campaigns) -> int | None:
     await notify_each(campaigns.notifications, kind, [_occurrence(fan_out, partner_id) for partner_id in chunk])
     await campaigns.fan_outs.advance(fan_out, token, ahead(fan_out, step, found, CHUNK), len(chunk), datetime.now(UTC))
     return len(chunk)
+
+
+async def forget_done(campaigns: Campaigns, kept: timedelta) -> None:
+    """Forget the campaigns that were done so long ago."""
+    await campaigns.fan_outs.forget_done(datetime.now(UTC) - kept)
 
 
 def _occurrence(fan_out: FanOut, partner_id: str) -> Occurrence:

@@ -15,6 +15,7 @@ LEASE = timedelta(seconds=4)
 
 INDEXES = [
     Index("fan_outs", (("turn_at", 1),), where=(("done", False),)),
+    Index("fan_outs", (("done", 1), ("turn_at", 1)), where=(("done", True),)),
     Index("partners", (("categories", 1), ("_id", 1))),
 ]
 
@@ -49,6 +50,10 @@ class FanOuts:
         await self._fan_outs.update_one(
             {"_id": fan_out.id, "token": token}, {"$set": state, "$inc": {"served": served}}
         )
+
+    async def forget_done(self, before: datetime) -> None:
+        """Delete those whose last turn was before; what is under way stays, however old."""
+        await self._fan_outs.delete_many({"done": True, "turn_at": {"$lt": before}})
 
     async def partners_of_all(self, step: Step, behind: str, size: int) -> list[str]:
         """The following partners of a step, in a fixed order, at most `size`."""
