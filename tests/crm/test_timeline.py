@@ -106,6 +106,19 @@ async def test_the_log_of_an_order_has_every_message_about_it(
     assert [entry["address"] for entry in entries] == ["b@x.example", "a@x.example"]
 
 
+async def test_the_log_of_an_order_has_the_digests_that_list_it(
+    crm: Service, kafka_io: KafkaIO, partner: str, auth: dict[str, str]
+) -> None:
+    """B8: beside what is about the order alone."""
+    single = MessageSent(**outcome(partner, minute=1, order_number="B"))
+    digest = MessageSent(**outcome(partner, minute=2, order_number=None), order_numbers=["A/1", "B"])
+    await kafka_io.publish_many([(unique("e"), single), (unique("e"), digest)])
+    newest, oldest = await read_once_there(crm, auth, "/orders/B", 2)
+    assert (newest["order_number"], newest["order_numbers"]) == (None, ["A/1", "B"])
+    assert (oldest["order_number"], oldest["order_numbers"]) == ("B", [])
+    assert [one["id"] for one in await read(crm, auth, "/orders/A/1")] == [newest["id"]]
+
+
 async def test_a_replay_changes_nothing(crm: Service, kafka_io: KafkaIO, partner: str, auth: dict[str, str]) -> None:
     """F6: the same fact twice is one entry; a later fact about the same message is another."""
     record = await add_anna(crm, auth)

@@ -6,9 +6,11 @@ from collections import Counter
 
 import pytest
 
-from common.events import MessageRequested, OrderCreated
+from common.events import MessageRequested, MessageSent, OrderCreated
 from tests.notifications.steps import asked, became_of, failed, knows, listed
 from tests.support.eventually import eventually, unique
+from tests.support.mail import MailServer
+from tests.support.messages import box, sender_account
 from tests.support.partners import announce_partner, announce_person
 from tests.support.platform import Platform, Service
 
@@ -48,7 +50,7 @@ async def test_a_digest_lists_every_order_of_the_period_by_their_time(platform: 
     told = event.data
     assert (told.recipient.address, told.recipient.reasons) == (mia.email, ["holds the role manager"])
     assert told.content.subject == "New order (3)"
-    assert orders_in(told) == ["O-0", "O-1", "O-2"]
+    assert orders_in(told) == told.order_numbers == ["O-0", "O-1", "O-2"]
 
     async def says_in_which() -> bool:
         found = [await became_of(service, partner, event_id) for event_id in ids]
@@ -83,6 +85,7 @@ async def test_each_address_is_told_of_its_own_events_and_a_repeated_event_is_no
     found = await requested.wait_for(lambda e: e.data.partner_id == partner, count=2)
     lists = {event.data.recipient.address: orders_in(event.data) for event in found}
     assert lists == {ann.email: ["O-1", "O-2"], bob.email: ["O-1"]}
+    assert lists == {event.data.recipient.address: event.data.order_numbers for event in found}
     await io.publish(OrderCreated(partner_id=partner, order_number="O-1"), event_id=first)
     await io.publish(OrderCreated(partner_id=partner, order_number="O-3"), event_id=unique("e"))
     found = await requested.wait_for(lambda e: e.data.partner_id == partner, count=3)
@@ -129,6 +132,31 @@ async def test_a_digest_that_failed_is_told_to_the_next_in_the_chain(platform: P
     assert escalated.data.escalation.of_message_id == event.data.message_id
     assert "ann@x.example.com" in escalated.data.content.text
     assert "O-1" in escalated.data.content.text
+    assert escalated.data.order_numbers == ["O-1"]
+
+
+async def test_a_digest_is_in_the_log_of_each_of_its_orders(platform: Platform, mail: MailServer) -> None:
+    """A6, B8: over HTTP, in the box's filter and file, and for those who follow `message.sent`; of no other order."""
+    service, outbox = await platform.service("notifications"), await platform.service("outbox")
+    partner, io = await announce_partner(platform.io), platform.io
+    mia = await announce_person(io, partner, "manager")
+    await knows(service, partner, mia.email)
+    await sender_account(outbox, mail, partner=partner)
+    await collects(service, partner, seconds=2)
+    orders = [OrderCreated(partner_id=partner, order_number=number) for number in ("PL/1", "PL/2")]
+    await io.publish_many([(unique("e"), order) for order in orders])
+    [sent] = await io.follow(MessageSent).wait_for(lambda e: e.data.partner_id == partner)
+    assert (sent.data.order_number, sorted(sent.data.order_numbers)) == (None, ["PL/1", "PL/2"])
+    headers = platform.tokens.headers(partner)
+    for order in orders:
+        log = (await outbox.http.get(f"/orders/{order.order_number}/messages", headers=headers)).json()["items"]
+        assert [(one["id"], one["status"], one["order_numbers"]) for one in log] == [
+            (sent.data.message_id, "SENT", sent.data.order_numbers)
+        ]
+        assert [one["id"] for one in await box(outbox, partner, order_number=order.order_number)] == [log[0]["id"]]
+    assert await box(outbox, partner, order_number="PL/3") == []
+    file = (await outbox.http.get("/messages.csv", headers=headers)).text
+    assert "; ".join(sent.data.order_numbers) in file
 
 
 @pytest.mark.parametrize("minutes", [4, 1441, 1.5])

@@ -182,7 +182,7 @@ def decision_of(document: Document) -> Decision:
 
 
 def _digest(document: Document) -> ForDigest:
-    return ForDigest(**{one.name: document[one.name] for one in fields(ForDigest)})
+    return ForDigest(**{one.name: document[one.name] for one in fields(ForDigest) if one.name in document})
 
 
 def escalation_document(one: Escalated) -> Document:

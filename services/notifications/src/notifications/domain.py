@@ -209,6 +209,7 @@ class ForDigest:
     """Its place among what was consumed at the same moment."""
     sent_in: str | None = None
     """The id of the decision that is the digest; None while it is collected."""
+    order_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,7 @@ class Line:
     subject: str
     intro: str
     to: tuple[str, ...]
+    order_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,11 @@ class Decision:
         if not self.digest or one.channel != "email":
             return one.message_id
         return message_id(self.digest.sent_in, one.channel, one.address) if self.digest.sent_in else None
+
+    def orders_told_to(self, address: str) -> list[str]:
+        """Of a digest: the orders that stand in it for this address."""
+        own = (one.order_number for one in self.lines if address.casefold() in one.to)
+        return [number for number in dict.fromkeys(own) if number]
 
     @property
     def message_ids(self) -> list[str]:

@@ -112,7 +112,9 @@ def _decision(directory: Directory, about: Occurrence, now: datetime, place: int
     minutes = directory.of(partner.id).digest_minutes
     digest: ForDigest | None = None
     if minutes and any(one.channel == "email" for one in to):
-        digest = ForDigest(now + timedelta(minutes=minutes), *digest_line(directory, about, partner), place)
+        subject, intro = digest_line(directory, about, partner)
+        order_number = directory.kind.order_number_in(about.data)
+        digest = ForDigest(now + timedelta(minutes=minutes), subject, intro, place, order_number=order_number)
     return Decision(about, to, now, left_out=resolution.left_out, digest=digest)
 
 

@@ -72,7 +72,8 @@ def message_record(directory: Directory, decision: Decision, to: Addressed) -> O
     """The message to one recipient of a decision."""
     url = directory.unsubscribe_url(decision.about.partner_id, to)
     content = render(directory, decision, to, url)
-    return _record(directory.kind, decision, to, content, None, decision.about.trace, url)
+    orders = decision.orders_told_to(to.address)
+    return _record(directory.kind, decision, to, content, orders, None, decision.about.trace, url)
 
 
 def escalation_record(
@@ -91,7 +92,8 @@ def escalation_record(
     }
     content = words.escalation(directory.partners[failed.data.partner_id].language).email(values)
     escalation = Escalation(level=escalated.level, of_message_id=escalated.of_message_id)
-    return _record(directory.kind, decision, to, content, escalation, failed.trace)
+    orders = decision.orders_told_to(first.address)
+    return _record(directory.kind, decision, to, content, orders, escalation, failed.trace)
 
 
 def dead_letter(kind: Kind, about: Occurrence, poison: Poison) -> DeadLetter:
@@ -108,6 +110,7 @@ def _record(
     decision: Decision,
     to: Addressed,
     content: Content,
+    order_numbers: list[str],
     escalation: Escalation | None,
     trace: str | None,
     unsubscribe_url: str = "",
@@ -121,6 +124,7 @@ def _record(
         recipient=Recipient(address=to.address, name=to.name, person_id=to.person_id, reasons=list(to.reasons)),
         content=content,
         order_number=kind.order_number_in(about.data),
+        order_numbers=order_numbers,
         priority=kind.priority,
         event=EventRef(source=about.source, id=about.event_id, time=about.time),
         escalation=escalation,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from common import events
 from common.errors import Conflict, Invalid, NotFound
@@ -157,6 +158,12 @@ class Account:
         """True when the password would go to the same server, as the same user, protected in the same way."""
         names = ("host", "port", "tls", "username")
         return all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+def orders_of(kept: str | list[str] | None) -> dict[str, Any]:
+    """A message's order, or a digest's orders. Its document has one field for both, so that one index finds all."""
+    many = isinstance(kept, list)
+    return {"order_number": None if many else kept, "order_numbers": kept if many else []}
 
 
 def understand(stage: Stage, code: int, text: str) -> Answer:

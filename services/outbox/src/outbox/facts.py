@@ -6,7 +6,7 @@ from typing import Any
 
 from common.events import MessageFailed, MessageSent, Outgoing, encode_trusted
 from common.mongo import Document
-from outbox.domain import Outcome
+from outbox.domain import Outcome, orders_of
 from outbox.mime import message_id_header
 
 SOURCE = "/outbox"
@@ -33,7 +33,7 @@ def record_of(fact: Fact, message: Document, attempts: int, at: datetime, reply:
         "channel": message["channel"],
         "recipient": {name: recipient[name] for name in RECIPIENT},
         "subject": message["content"]["subject"],
-        "order_number": message["order_number"],
+        **orders_of(message["order_number"]),
         "event": message["event"],
         "escalation": message["escalation"],
         "executed_at": at,

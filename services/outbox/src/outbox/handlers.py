@@ -102,7 +102,7 @@ def message_document(
         "recipient": {**recipient, "words": search.words(message.recipient.address)},
         "content": message.content.model_dump(),
         "unsubscribe_url": message.unsubscribe_url,
-        "order_number": message.order_number,
+        "order_number": message.order_numbers or message.order_number,
         "priority": message.priority,
         "rank": message.priority,
         "event": message.event.model_dump(),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringCo
 from common.errors import Problem
 from common.ids import new_id
 from common.mongo import Document
-from outbox.domain import ACCOUNT_STOPPED, Account, Answer, Outcome, Status
+from outbox.domain import ACCOUNT_STOPPED, Account, Answer, Outcome, Status, orders_of
 from outbox.mime import message_id_header
 
 KEEP_DAYS_LEAST, KEEP_DAYS_MOST = 1, 365
@@ -148,6 +148,7 @@ class MessageView(BaseModel):
     title: str
     attachments: list[str] = Field(default_factory=lambda: [])
     order_number: str | None
+    order_numbers: list[str] = Field(description="of a digest, which is about many orders")
     status: Status
     requested_at: datetime
     executed_at: datetime | None
@@ -218,9 +219,10 @@ def _row(document: Document, accounts: Mapping[str, Account]) -> dict[str, Any]:
     is_stopped = account is not None and account.stopped_at is not None
     may_resend = status in (Status.WAITING, Status.ERROR) and not is_stopped
     waits_for_account = ACCOUNT_STOPPED if is_stopped and status is Status.WAITING else document.get("waiting_reason")
-    same = ("kind", "channel", "account_id", "order_number", "requested_at", "executed_at", "possible_duplicate")
+    same = ("kind", "channel", "account_id", "requested_at", "executed_at", "possible_duplicate")
     return {
         **{name: document[name] for name in same},
+        **orders_of(document["order_number"]),
         "id": document["_id"],
         "account_name": account.name if account else None,
         "from_address": document.get("from_address") or (account.from_address if account else None),

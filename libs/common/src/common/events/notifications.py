@@ -11,6 +11,13 @@ from common.events.marketplace import Identifier, Number
 Channel = Literal["email", "sms"]
 
 
+OrderNumbersField: list[str] = Field(
+    default_factory=lambda: [],
+    max_length=200,
+    description="Of a message about many events (a digest): their orders; `order_number` is null then.",
+)
+
+
 class EventRef(Event):
     """The event that a message is about: CloudEvents `source` and `id`."""
 
@@ -73,6 +80,7 @@ class MessageRequested(Event):
     recipient: Recipient
     content: Content
     order_number: Number | None = None
+    order_numbers: list[Number] = OrderNumbersField
     priority: int = Field(default=5, ge=0, le=9, description="0 leaves first.")
     event: EventRef
     escalation: Escalation | None = None

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from common.events.envelope import Event
 from common.events.marketplace import Identifier, Number
-from common.events.notifications import Channel, Escalation, EventRef, Recipient
+from common.events.notifications import Channel, Escalation, EventRef, OrderNumbersField, Recipient
 
 RECIPIENT_REFUSED = "recipient_refused"
 """The `reason` of a failure that says: this address will never take mail."""
@@ -40,6 +40,7 @@ class MessageFinished(Event):
     recipient: Recipient
     subject: str = ""
     order_number: Number | None = None
+    order_numbers: list[Number] = OrderNumbersField
     event: EventRef
     escalation: Escalation | None = None
     executed_at: datetime

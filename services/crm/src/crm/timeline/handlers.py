@@ -26,7 +26,7 @@ def _entry(event: Received[MessageSent] | Received[MessageFailed]) -> Document:
         "channel": data.channel,
         "outcome": "sent" if isinstance(data, MessageSent) else "failed",
         "subject": data.subject,
-        "order_number": data.order_number,
+        "order_number": data.order_numbers or data.order_number,  # one field, so that one index finds all
         "at": data.executed_at,
         "possible_duplicate": data.possible_duplicate,
         "provider_reply": data.provider_reply,

@@ -21,9 +21,12 @@ class TimelineEntry(BaseModel):
     person_id: str | None
     subject: str
     order_number: str | None
+    order_numbers: list[str] = Field(description="Of a digest, which is about many orders.")
     possible_duplicate: bool = Field(description="True when the provider may have it twice.")
     provider_reply: str = Field(description="The provider's own words; of a failure, why it refused.")
 
     @classmethod
     def of(cls, document: Document) -> "TimelineEntry":
-        return cls.model_validate(document | {"id": document["_id"]})
+        kept = document["order_number"]
+        one, many = (None, kept) if isinstance(kept, list) else (kept, [])
+        return cls.model_validate(document | {"id": document["_id"], "order_number": one, "order_numbers": many})

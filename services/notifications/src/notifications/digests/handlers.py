@@ -75,8 +75,8 @@ def _line(decision: Decision) -> Line:
     if decision.digest is None:
         raise ValueError(f"{decision.about.id} is not collected")
     to = tuple(one.address.casefold() for one in decision.to if one.channel == "email")
-    about = decision.about
-    return Line(about.id, about.source, about.event_id, decision.digest.subject, decision.digest.intro, to)
+    about, digest = decision.about, decision.digest
+    return Line(about.id, about.source, about.event_id, digest.subject, digest.intro, to, digest.order_number)
 
 
 def _recipients(digest_id: str, collected: list[Decision]) -> tuple[Addressed, ...]:
