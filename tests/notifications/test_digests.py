@@ -135,6 +135,28 @@ async def test_a_digest_that_failed_is_told_to_the_next_in_the_chain(platform: P
     assert escalated.data.order_numbers == ["O-1"]
 
 
+async def test_who_wants_no_digests_any_more_gets_what_is_collected_at_once(platform: Platform) -> None:
+    """A6: in one last digest; the next event has an e-mail of its own."""
+    service, io = await platform.service("notifications"), platform.io
+    partner, event_id = await announce_partner(io), unique("e")
+    mia = await announce_person(io, partner, "manager")
+    await knows(service, partner, mia.email)
+    await collects(service, partner, seconds=3_600)
+    await io.publish(OrderCreated(partner_id=partner, order_number="O-1"), event_id=event_id)
+
+    async def collected() -> bool:
+        return bool((await became_of(service, partner, event_id)).get("digest_due_at"))
+
+    await eventually(collected)
+    url, headers = f"/settings/{KIND}/digest", platform.tokens.headers(partner)
+    assert (await service.http.delete(url, headers=headers)).status_code == 204
+    requested = io.follow(MessageRequested)
+    await requested.wait_for(lambda e: e.data.partner_id == partner)
+    await io.publish(OrderCreated(partner_id=partner, order_number="O-2"), event_id=unique("e"))
+    digest, single = await requested.wait_for(lambda e: e.data.partner_id == partner, count=2)
+    assert (digest.data.order_numbers, single.data.order_number) == (["O-1"], "O-2")
+
+
 async def test_a_digest_is_in_the_log_of_each_of_its_orders(platform: Platform, mail: MailServer) -> None:
     """A6, B8: over HTTP, in the box's filter and file, and for those who follow `message.sent`; of no other order."""
     service, outbox = await platform.service("notifications"), await platform.service("outbox")

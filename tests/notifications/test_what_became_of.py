@@ -73,6 +73,24 @@ def whole_ms(time: datetime) -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
+async def test_a_message_that_was_deleted_before_it_left_has_no_outcome(platform: Platform) -> None:
+    """A9, B3: that the outbox does not have it any more is for the outbox to say."""
+    service, outbox = await platform.service("notifications"), await platform.service("outbox")
+    partner, event_id = await announce_partner(service.io), unique("e")
+    owner = f"owner@{partner.replace('_', '-')}.example"
+    await knows(service, partner, owner)
+    [message] = await ordered(service, partner, event_id)
+    url, headers = f"/messages/{message.message_id}", service.tokens.headers(partner)
+
+    async def deleted() -> bool:
+        return (await outbox.http.delete(url, headers=headers)).status_code == 204
+
+    await eventually(deleted)
+    [told] = await stand(service, partner, event_id, (owner, "WAITING"))
+    assert (told["message_id"], told["executed_at"], told["reply"]) == (message.message_id, None, "")
+    assert (await outbox.http.get(url, headers=headers)).status_code == 404
+
+
 async def test_what_ended_last_counts_whatever_is_read_first(platform: Platform) -> None:
     """A9, F6: two topics have no order; a message that failed may be sent again, and records are repeated."""
     service = await platform.service("notifications", instance="outcomes")

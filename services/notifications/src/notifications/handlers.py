@@ -128,7 +128,7 @@ async def _decided_before(
     notifications: Notifications, directory: Directory, undecided: Iterable[Occurrence]
 ) -> dict[str, Decision]:
     """What was decided while there still was somebody to tell: that stays so, though there is nobody now."""
-    return await _decisions(notifications, [one.id for one in undecided if one.partner_id in directory.partners])
+    return await _decisions_by_id(notifications, [one.id for one in undecided if one.partner_id in directory.partners])
 
 
 def _records(directory: Directory, decisions: Iterable[Decision]) -> list[Outgoing]:
@@ -167,12 +167,12 @@ async def _escalate_kind(notifications: Notifications, kind: Kind, events: Seque
     store = notifications.store
     directory = await store.directory_of_all_partners(kind, (event.data.partner_id for event in events))
     decided = [_decision_id(event.data) for event in events]
-    if (await _decisions(notifications, decided)).keys() != set(decided):
+    if (await _decisions_by_id(notifications, decided)).keys() != set(decided):
         raise Poison("unknown_message", "no decision of ours is behind this message")
     if not directory.partners.keys() >= {event.data.partner_id for event in events}:
         raise Poison("unknown_partner", "the partner is gone")
     await store.add_escalations([(_decision_id(event.data), _escalate(directory, event.data)) for event in events])
-    stored = await _decisions(notifications, decided)
+    stored = await _decisions_by_id(notifications, decided)
     records = [
         escalation_record(directory, decision, escalated, to, event)
         for event in events
@@ -193,7 +193,7 @@ def _escalate(directory: Directory, failed: MessageFailed) -> Escalated:
     return Escalated(failed.message_id, level, address_messages(cause_id, recipients))
 
 
-async def _decisions(notifications: Notifications, ids: Iterable[str]) -> dict[str, Decision]:
+async def _decisions_by_id(notifications: Notifications, ids: Iterable[str]) -> dict[str, Decision]:
     wanted = list(set(ids))
     found = await notifications.store.decisions_by_id_of_all_partners(wanted) if wanted else []
     return {decision.about.id: decision for decision in found}

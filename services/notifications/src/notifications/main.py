@@ -40,6 +40,7 @@ def build(settings: Settings) -> FastAPI:
     links = _links(settings)
     store, kinds, preferences = Store(mongo, links), Kinds(KindStore(mongo)), Preferences(mongo)
     notifications = Notifications(store, Outcomes(mongo), kinds, kafka, timedelta(seconds=settings.wait_seconds))
+    collected = Collected(mongo)
     campaigns = Campaigns(notifications, FanOuts(mongo))
     return service_app(
         settings, name="notifications", mongo=mongo, kafka=kafka,
@@ -49,12 +50,12 @@ def build(settings: Settings) -> FastAPI:
         jobs=[
             jobs.waiting_events(notifications, settings.wait_look_seconds),
             jobs.fan_outs(campaigns, settings.campaign_partners_per_second, settings.campaign_look_seconds),
-            jobs.digests(Digests(notifications, Collected(mongo)), settings.digest_look_seconds),
+            jobs.digests(Digests(notifications, collected), settings.digest_look_seconds),
             jobs.forgetting(notifications.outcomes, timedelta(days=settings.events_kept_days)),
             jobs.forgetting_campaigns(campaigns, timedelta(days=settings.campaigns_kept_days)),
         ],
         provides=[
-            notifications, kinds, PartnerSettings(notifications, preferences),
+            notifications, kinds, PartnerSettings(notifications, preferences, collected),
             Unsubscribing(store, kinds, preferences, links),
         ],
     )  # fmt: skip

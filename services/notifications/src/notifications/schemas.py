@@ -73,7 +73,9 @@ class ToldView(BaseModel):
     name: str
     reasons: list[str]
     not_before: datetime | None = Field(description="An SMS waits until then for the end of quiet hours.")
-    status: MessageStatus = Field(description="WAITING until something else is known.")
+    status: MessageStatus = Field(
+        description="WAITING: no outcome was heard of. It waits in the outbox, or was deleted there before it left."
+    )
     executed_at: datetime | None = Field(description="When it was sent, or failed for good.")
     reply: str = Field(description="The provider's words; of an ERROR without any, a code that says why.")
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class MessageStatus(StrEnum):
-    """As the outbox calls them. WAITING: no more than the request is known here."""
+    """As the outbox calls them. WAITING: no outcome was heard of; the outbox tells of none that is deleted."""
 
     WAITING = "WAITING"
     SENT = "SENT"

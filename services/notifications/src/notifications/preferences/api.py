@@ -83,7 +83,7 @@ async def set_digest(
 
 @router.delete("/settings/{kind}/digest", status_code=204, responses=ALWAYS | errors(UnknownKind))
 async def reset_digest(kind: str, caller: Writer, settings: SettingsDep) -> None:
-    """An e-mail for each event again; what was collected leaves when it is due (A6)."""
+    """An e-mail for each event again; what is collected leaves now (A6)."""
     await handlers.reset_digest(settings, caller.partner_id, kind)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from common.errors import NotFound, Poison
 from common.events import Content, Language, Role
+from notifications.digests.storage import Collected
 from notifications.directory import Directory
 from notifications.domain import ByRole, Entry, LeftOut, Nobody, Why, fold
 from notifications.handlers import Notifications, resolve_for
@@ -37,6 +38,7 @@ class Settings:
 
     notifications: Notifications
     preferences: Preferences
+    collected: Collected
 
     async def kind(self, kind_id: str) -> Kind:
         """Raises UnknownKind, also for one that is retired."""
@@ -128,8 +130,10 @@ async def set_digest(settings: Settings, partner_id: str, kind_id: str, minutes:
 
 
 async def reset_digest(settings: Settings, partner_id: str, kind_id: str) -> None:
-    """An e-mail for each event again; what is collected leaves when it is due. Raises UnknownKind."""
-    await settings.preferences.reset_digest(partner_id, (await settings.kind(kind_id)).id)
+    """An e-mail for each event again; what is collected leaves now (A6). Raises UnknownKind."""
+    kind = await settings.kind(kind_id)
+    await settings.preferences.reset_digest(partner_id, kind.id)
+    await settings.collected.make_due(partner_id, kind.id, datetime.now(UTC))
 
 
 async def set_words(
