@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from common.kafka.topics import create_topics, wanted_topics
+from common.kafka.topics import create_topics
 from common.settings import KafkaSettings
 from tests.support.eventually import eventually
 from tests.support.kafka_io import KafkaIO
@@ -98,7 +98,6 @@ class Platform:
         self._services: dict[str, Service] = {}
         self._replicas: list[Service] = []
         self._apart: dict[str, Platform] = {}
-        self._more_topics: list[NewTopic] = []
         self._lock = asyncio.Lock()
 
     async def prepare(self) -> None:
@@ -109,8 +108,7 @@ class Platform:
 
     async def make_topic(self, name: str) -> None:
         """Make a topic that is not in the registry."""
-        self._more_topics.append(NewTopic(self.prefix + name, 1, 1))
-        await self._admin(lambda admin: admin.create_topics(self._more_topics[-1:]))
+        await self._admin(lambda admin: admin.create_topics([NewTopic(self.prefix + name, 1, 1)]))
 
     async def service(self, name: str, instance: str = "", **environment: str) -> Service:
         """The running service `name`.
@@ -162,8 +160,11 @@ class Platform:
 
     async def _delete_topics(self) -> None:
         """A broker that is not ours alone must not fill up with the topics of past sessions."""
-        topics = wanted_topics(KafkaSettings(kafka_prefix=self.prefix)) + self._more_topics
-        await self._admin(lambda admin: admin.delete_topics([topic.name for topic in topics]))
+
+        async def delete(admin: AIOKafkaAdminClient) -> None:
+            await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(self.prefix)])
+
+        await self._admin(delete)
 
     async def _admin(self, work: Callable[[AIOKafkaAdminClient], Awaitable[Any]]) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka_bootstrap)
