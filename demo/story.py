@@ -1,4 +1,4 @@
-"""The story that `make demo` plays: a partner is set up, events of three kinds are published, everybody sees what happened.
+"""The story that `make demo` plays: a partner is set up, events are published, everybody sees what happened.
 
 Public interfaces only: HTTP as users use it, Kafka as a marketplace uses it, the mail server as recipients use it.
 """

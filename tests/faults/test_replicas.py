@@ -89,8 +89,8 @@ async def test_a_campaign_serves_each_partner_once_though_it_is_killed_midway_ag
     one = await apart.service("notifications", CAMPAIGN_PARTNERS_PER_SECOND="10000")
     other = await apart.replica(one)
     ids = [f"prt_{i}" for i in range(CAMPAIGN_PARTNERS)]
-    states = [PartnerChanged(partner_id=one, version=1, name=one, owner_email=f"{one}@x.example") for one in ids]
-    await apart.io.publish_many([(state.partner_id, state) for state in states], source="/identity")
+    states = [(it, PartnerChanged(partner_id=it, version=1, name=it, owner_email=f"{it}@x.example")) for it in ids]
+    await apart.io.publish_many([*states], source="/identity")
     patience = 60 + CAMPAIGN_PARTNERS / 100
 
     async def all_known() -> bool:
