@@ -7,11 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.kafka_io import KafkaIO
 from tests.support.mail import MailServer
 from tests.support.platform import Platform
 from tests.support.tokens import Tokens
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says more of the machine than of us
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -232,7 +232,7 @@ def directory_of(model: Model) -> Directory:
 
 
 TestWhoIsTold = WhoIsTold.TestCase
-TestWhoIsTold.settings = settings(max_examples=150, stateful_step_count=12, deadline=None)
+TestWhoIsTold.settings = settings(max_examples=150, stateful_step_count=12)
 
 
 phones, refusals = st.none() | st.just("+48111"), st.none() | st.just("550 no such mailbox")

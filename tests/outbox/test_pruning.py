@@ -46,7 +46,7 @@ finished = st.tuples(st.sampled_from([Status.SENT, Status.ERROR]), ages)
 unfinished = st.tuples(st.sampled_from([Status.WAITING, Status.SENDING]), st.none())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(finished | unfinished, max_size=12), st.integers(1, 365))
 async def test_what_finished_before_the_period_goes_and_nothing_else(
     store: Store, messages: list[tuple[Status, timedelta | None]], keep_days: int
