@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 
+from outbox.channels import Refused, Stale
 from outbox.connect import Network, connect, is_public
-from outbox.domain import Account, Answer, Outcome
+from outbox.domain import Answer, Outcome
 from outbox.mime import Mail
-from outbox.smtp import Connection, Refused, Stale
+from outbox.smtp import Connection
+from outbox.via import Smtp
 from tests.outbox.scripted import HANG_UP, Scripted, listening
 from tests.support.eventually import eventually
 
@@ -20,16 +22,9 @@ def mail(**changes: str) -> Mail:
     return Mail(**(fields | {"to_address": "ann@x.example", "subject": "New order", "text": "Hello"} | changes))
 
 
-def account(port: int, **changes: str) -> Account:
-    return Account(
-        id="acc_1", partner_id="prt_1", name="Shop", from_address="shop@kettle.example", from_name="", host="127.0.0.1",
-        port=port, tls=changes.get("tls", "none"), username=changes.get("username"), password=None, is_default=True,
-        max_connections=1,
-    )  # fmt: skip
-
-
 async def connected(server: Scripted, **changes: str) -> Connection:
-    return await connect(account(server.port, **changes), "secret", NETWORK, seconds=5)
+    smtp = Smtp("127.0.0.1", server.port, changes.get("tls", "none"), changes.get("username"))
+    return await connect(smtp, "secret", NETWORK, seconds=5)
 
 
 async def refusal(server: Scripted, **changes: str) -> Answer:
@@ -142,7 +137,9 @@ async def test_the_next_envelope_goes_out_before_the_answer_to_the_content() -> 
         writer.close()
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    connection = await connect(account(listener.sockets[0].getsockname()[1]), None, NETWORK, seconds=5)
+    connection = await connect(
+        Smtp("127.0.0.1", listener.sockets[0].getsockname()[1], "none", None), None, NETWORK, seconds=5
+    )
     answer = await connection.send(mail(text="first"), then=mail(text="second"))
     assert answer.reply == "250 2.0.0 accepted"
     assert heard[:5] == ["EHLO", "MAIL", "RCPT", "DATA", "then MAIL"]

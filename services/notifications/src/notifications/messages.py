@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from common.errors import Poison
 from common.events import (
+    Channel,
     Content,
     Escalation,
     EventRef,
@@ -81,9 +82,8 @@ def escalation_record(
 ) -> Outgoing:
     """The message to who stands in, because the one to `failed` could not be delivered; with its original words."""
     about = failed.data.recipient
-    first = Addressed(
-        failed.data.message_id, about.address, about.name, about.person_id, tuple(about.reasons), failed.data.channel
-    )
+    channel: Channel = "sms" if failed.data.channel == "sms" else "email"
+    first = Addressed(failed.data.message_id, about.address, about.name, about.person_id, tuple(about.reasons), channel)
     original = render(directory, decision, first)
     values: Mapping[str, Any] = {
         "failed": {"address": about.address, "reply": failed.data.provider_reply or failed.data.reason},

@@ -9,10 +9,11 @@ from fastapi.responses import StreamingResponse
 
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotSignedIn, PermissionMissing
-from common.events import Channel
+from common.events import MessageChannel
 from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provided, time_position
 from common.mongo import Document
-from outbox import exports, handlers
+from outbox import account_schemas, exports, handlers
+from outbox.account_schemas import AccountFields, AccountHealth, AccountView, TestResult, view_of
 from outbox.domain import (
     AccountStopped,
     AccountUnknown,
@@ -20,6 +21,7 @@ from outbox.domain import (
     FilterNeeded,
     MessageUnknown,
     NoSenderAccount,
+    OtherKind,
     PasswordNeeded,
     PortRefused,
     Status,
@@ -27,15 +29,11 @@ from outbox.domain import (
 )
 from outbox.handlers import Item, Outbox
 from outbox.schemas import (
-    AccountFields,
-    AccountHealth,
-    AccountView,
     BoxSettings,
     BoxSettingsView,
     BulkItem,
     MessageDetail,
     MessageView,
-    TestResult,
 )
 from outbox.settings import Settings
 from outbox.storage import Filter, TimeField
@@ -54,7 +52,7 @@ ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 
 
 def _filter(
-    channel: Channel | None = None,
+    channel: MessageChannel | None = None,
     status: Status | None = None,
     recipient: Text = None,
     order_number: Text = None,
@@ -192,14 +190,14 @@ async def add_account(
     new: AccountFields, caller: AccountWriter, outbox: OutboxDep, settings: SettingsDep
 ) -> AccountView:
     """A new sender account (B11). Messages that waited for one leave at once."""
-    account = new.to_domain(caller.partner_id, settings.account_connections)
-    return AccountView.of(await handlers.add_account(outbox, account))
+    account = account_schemas.to_domain(new, caller.partner_id, settings.account_connections)
+    return view_of(await handlers.add_account(outbox, account))
 
 
 @router.get("/accounts", tags=["accounts"], responses=ALWAYS)
 async def list_accounts(caller: Reader, outbox: OutboxDep) -> list[AccountView]:
-    """The partner's sender accounts; never their passwords."""
-    return [AccountView.of(account) for account, _ in await handlers.health(outbox, caller.partner_id)]
+    """The partner's sender accounts; never their secrets."""
+    return [view_of(account) for account, _ in await handlers.health(outbox, caller.partner_id)]
 
 
 @router.get("/accounts/health", tags=["accounts"], responses=ALWAYS)
@@ -209,17 +207,19 @@ async def health(caller: Reader, outbox: OutboxDep) -> list[AccountHealth]:
 
 
 @router.put(
-    "/accounts/{account_id}", tags=["accounts"], responses=ALWAYS | errors(AccountUnknown, PortRefused, PasswordNeeded)
+    "/accounts/{account_id}",
+    tags=["accounts"],
+    responses=ALWAYS | errors(AccountUnknown, PortRefused, OtherKind, PasswordNeeded),
 )
 async def replace_account(
     account_id: str, new: AccountFields, caller: AccountWriter, outbox: OutboxDep, settings: SettingsDep
 ) -> AccountView:
-    """Change a sender account; without a password the old one stays, unless it would go to another server (B11).
+    """Change a sender account; without a secret the old one stays, unless it would go to another server (B11).
 
     If it was stopped, everything that waits for it is tried at once (B9).
     """
-    account = new.to_domain(caller.partner_id, settings.account_connections, account_id)
-    return AccountView.of(await handlers.replace_account(outbox, account))
+    account = account_schemas.to_domain(new, caller.partner_id, settings.account_connections, account_id)
+    return view_of(await handlers.replace_account(outbox, account))
 
 
 @router.delete("/accounts/{account_id}", status_code=204, tags=["accounts"], responses=ALWAYS | errors(AccountUnknown))
@@ -230,7 +230,7 @@ async def remove_account(account_id: str, caller: AccountWriter, outbox: OutboxD
 
 @router.post("/accounts/{account_id}/test", tags=["accounts"], responses=ALWAYS | errors(AccountUnknown))
 async def try_account(account_id: str, caller: AccountWriter, outbox: OutboxDep) -> TestResult:
-    """Connect and sign in as the account says, send nothing, and say what happened (B11).
+    """Connect, and sign in where that can be done without sending; say what was checked and what happened (B11).
 
     If it works, the account is not stopped any more, and everything that waits for it leaves at once (B9).
     """

@@ -9,8 +9,10 @@ from typing import cast
 import aiosmtplib
 from aiosmtplib.errors import SMTPException, SMTPResponseException
 
-from outbox.domain import Account, Answer, HostRefused, Outcome, Stage, lost, understand
-from outbox.smtp import EXTENSIONS, Connection, Refused, words_for
+from outbox.channels import Refused
+from outbox.domain import Answer, HostRefused, Outcome, Stage, lost, understand
+from outbox.smtp import EXTENSIONS, Connection, words_for
+from outbox.via import Smtp
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -71,21 +73,21 @@ def own_name() -> str:
     return socket.getfqdn()
 
 
-async def connect(account: Account, password: str | None, network: Network, seconds: float) -> Connection:
-    """A connection that is secured and signed in as the account says. Raises Refused with what the server said."""
+async def connect(smtp: Smtp, password: str | None, network: Network, seconds: float) -> Connection:
+    """A connection that is secured and signed in as `smtp` says. Raises Refused with what the server said."""
     stage = Stage.CONNECT
     client: aiosmtplib.SMTP | None = None
     try:
-        connected = await network.connect(account.host, account.port, seconds)
+        connected = await network.connect(smtp.host, smtp.port, seconds)
         client = aiosmtplib.SMTP(
-            hostname=account.host, sock=connected, timeout=seconds, local_hostname=await asyncio.to_thread(own_name),
-            use_tls=account.tls == "tls", start_tls=account.tls == "starttls",
+            hostname=smtp.host, sock=connected, timeout=seconds, local_hostname=await asyncio.to_thread(own_name),
+            use_tls=smtp.tls == "tls", start_tls=smtp.tls == "starttls",
         )  # fmt: skip
         await client.connect()
         await client.ehlo()
-        if account.username:
+        if smtp.username:
             stage = Stage.SIGN_IN
-            await client.login(account.username, password or "")
+            await client.login(smtp.username, password or "")
         extensions = frozenset(name for name in EXTENSIONS if client.supports_extension(name))
         return Connection(cast(asyncio.Transport, client.transport), extensions, seconds)
     except HostRefused as error:
@@ -93,7 +95,7 @@ async def connect(account: Account, password: str | None, network: Network, seco
     except SMTPResponseException as error:
         answer = understand(stage, error.code, error.message)
     except (SMTPException, OSError, TimeoutError, ValueError) as error:
-        answer = lost(stage, f"{account.host} {words_for(error)}")
+        answer = lost(stage, f"{smtp.host} {words_for(error)}")
     if client is not None:
         client.close()
     raise Refused(answer)

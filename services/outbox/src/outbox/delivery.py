@@ -12,15 +12,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from common.jobs import Pace, Stop
-from common.keyring import Keyring, SecretUnreadable
 from common.mongo import Document
-from outbox.connect import Network, connect
-from outbox.domain import Account, Answer, Outcome, Status
+from outbox.channels import Refused
+from outbox.domain import Account, Answer, Status
 from outbox.lanes import Item, Lane, Reach
 from outbox.mime import Mail
+from outbox.providers import Providers
 from outbox.queue import Queue, claim_document
 from outbox.results import LOOK_EVERY_SECONDS, Results
-from outbox.smtp import Connection, Refused
 from outbox.storage import Store
 
 CLAIM_EVERY_SECONDS = 0.01
@@ -39,22 +38,18 @@ class Rules:
 
     batch: int
     lease: timedelta
-    smtp_timeout: float
-    smtp_idle: float
+    idle_seconds: float
     refused_rest: float
 
 
 class Delivery:
     """The lanes of this process and what they have in hand."""
 
-    def __init__(
-        self, queue: Queue, store: Store, results: Results, keyring: Keyring, network: Network, rules: Rules
-    ) -> None:
+    def __init__(self, queue: Queue, store: Store, results: Results, providers: Providers, rules: Rules) -> None:
         self.results = results
         self._queue = queue
         self._store = store
-        self._keyring = keyring
-        self._network = network
+        self._providers = providers
         self._rules = rules
         self._lanes: dict[str, Lane] = {}
         self._in_hand = results.in_hand
@@ -139,13 +134,15 @@ class Delivery:
         self.look_at(account_id)
 
     async def try_account(self, account: Account) -> Answer:
-        """Connect and sign in as for a message, and send nothing (B11)."""
+        """Connect as for a message, prove what can be proved, and send nothing (B11)."""
         try:
-            connection = await self._connect(account)
+            connection = await self._providers.connect(account)
+            try:
+                return await connection.check()
+            finally:
+                connection.close()
         except Refused as refused:
             return refused.answer
-        connection.close()
-        return Answer(Outcome.SENT, reply="connected and signed in")
 
     # The loops
 
@@ -288,23 +285,11 @@ class Delivery:
         lane = self._lanes.get(account.id)
         if lane is None:
             rules = self._rules
-            lane = Lane(account, self._connect, self._compose, self._done, rules.smtp_idle, rules.refused_rest)
+            connect = self._providers.connect
+            lane = Lane(account, connect, self._compose, self._done, rules.idle_seconds, rules.refused_rest)
             self._lanes[account.id] = lane
         lane.use(account)
         return lane
-
-    async def _connect(self, account: Account) -> Connection:
-        return await connect(account, self._password_of(account), self._network, self._rules.smtp_timeout)
-
-    def _password_of(self, account: Account) -> str | None:
-        """The account's password in the open. Raises Refused when no key of the ring opens it."""
-        if account.password is None:
-            return None
-        try:
-            return self._keyring.open(account.password, f"{account.partner_id}/{account.id}")
-        except SecretUnreadable:
-            words = "the password cannot be read any more: set it again"
-            raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply=words)) from None
 
     def _compose(self, account: Account, item: Item) -> Mail:
         content, recipient = item.message["content"], item.message["recipient"]
@@ -312,7 +297,7 @@ class Delivery:
             message_id=item.message["_id"],
             from_address=account.from_address,
             from_name=account.from_name,
-            to_address=recipient["address"],
+            to_address=account.via.addressed(recipient["address"]),
             to_name=recipient["name"],
             subject=content["subject"],
             text=content["text"],

@@ -10,6 +10,7 @@ from typing import Any
 
 from common import events
 from common.errors import Conflict, Invalid, NotFound
+from outbox.via import Via
 
 
 class Status(StrEnum):
@@ -102,6 +103,12 @@ class PortRefused(Invalid):
     code, title = "port-refused", "This port may not be used"
 
 
+class OtherKind(Invalid):
+    """Messages of one channel wait for an account, and it stays one of that channel (B11)."""
+
+    code, title = "other-kind", "An account keeps its channel and its way"
+
+
 class PasswordNeeded(Invalid):
     """The kept password was given for another server (B11)."""
 
@@ -124,6 +131,8 @@ class Answer:
     code: int | None = None
     enhanced: str | None = None
     reply: str = ""
+    provider_id: str = ""
+    """What the provider calls the message; empty where it does not say."""
 
     @property
     def refuses_account(self) -> bool:
@@ -133,18 +142,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A partner's way to send mail (B11). `password` is sealed."""
+    """A partner's way to send messages of one channel (B11). `secret` is sealed."""
 
     id: str
     partner_id: str
     name: str
+    channel: events.MessageChannel
+    via: Via
     from_address: str
+    """An e-mail address, or what recipients see as the sender of a text: a number or a name."""
     from_name: str
-    host: str
-    port: int
-    tls: str
-    username: str | None
-    password: str | None = field(repr=False)
+    secret: str | None = field(repr=False)
     is_default: bool
     max_connections: int
     version: int = 0
@@ -155,9 +163,12 @@ class Account:
     """When it was last released; what waited for that is no older than this (B10)."""
 
     def goes_where(self, other: "Account") -> bool:
-        """True when the password would go to the same server, as the same user, protected in the same way."""
-        names = ("host", "port", "tls", "username")
-        return all(getattr(self, name) == getattr(other, name) for name in names)
+        """True when the secret would go to the same server, for the same user, protected in the same way."""
+        return self.via.destination == other.via.destination
+
+    def is_like(self, other: "Account") -> bool:
+        """True when the same messages could go through both: of the same channel, in the same way."""
+        return (self.channel, self.via.kind) == (other.channel, other.via.kind)
 
 
 def orders_of(kept: str | list[str] | None) -> dict[str, Any]:

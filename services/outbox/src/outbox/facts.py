@@ -7,7 +7,6 @@ from typing import Any
 from common.events import MessageFailed, MessageSent, Outgoing, encode_trusted
 from common.mongo import Document
 from outbox.domain import Outcome, orders_of
-from outbox.mime import message_id_header
 
 SOURCE = "/outbox"
 RECIPIENT = ("address", "name", "person_id", "reasons")
@@ -19,7 +18,7 @@ class Fact:
 
     message_id: str
     reason: Outcome
-    from_address: str
+    provider_id: str
     trace: str | None
 
 
@@ -42,7 +41,7 @@ def record_of(fact: Fact, message: Document, attempts: int, at: datetime, reply:
         "provider_reply": reply,
     }
     if is_sent := fact.reason is Outcome.SENT:
-        fields["provider_id"] = message_id_header(message["_id"], fact.from_address)
+        fields["provider_id"] = fact.provider_id
     else:
         fields["reason"] = fact.reason.value
     # What is in our own document kept the contract when it came in: checking it again would cost for nothing.

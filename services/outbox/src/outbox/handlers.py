@@ -22,6 +22,7 @@ from outbox.domain import (
     Answer,
     MessageUnknown,
     NoSenderAccount,
+    OtherKind,
     Outcome,
     PasswordNeeded,
     PortRefused,
@@ -30,6 +31,7 @@ from outbox.domain import (
 )
 from outbox.queue import NO_ACCOUNT, Queue
 from outbox.storage import Filter, Store
+from outbox.via import Smtp
 
 log = logger(__name__)
 
@@ -72,12 +74,13 @@ class Item:
 async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) -> None:
     """Keep requested messages, each once, and wake the engine.
 
-    Without a sender account they wait for one, and with a `not_before` for that time.
+    Without a sender account of their channel they wait for one, and with a `not_before` for that time.
     """
     accounts = await outbox.store.default_accounts_of_all_partners(event.data.partner_id for event in events)
     now = datetime.now(UTC)
     documents = [
-        message_document(event.data, accounts.get(event.data.partner_id), now, event.trace) for event in events
+        message_document(event.data, accounts.get((event.data.partner_id, event.data.channel)), now, event.trace)
+        for event in events
     ]
     await outbox.delivery.take_in(documents, {account.id: account for account in accounts.values()})
 
@@ -85,9 +88,8 @@ async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) 
 def message_document(
     message: MessageRequested, account: Account | None, now: datetime, trace: str | None = None
 ) -> Document:
-    """A message that was requested now, as it is kept; `account` is its partner's."""
-    # Accounts are for mail so far: anything else waits for a gateway (B11).
-    account_id = account.id if account and message.channel == "email" else None
+    """A message that was requested now, as it is kept; `account` is its partner's for its channel."""
+    account_id = account.id if account else None
     recipient = message.recipient.model_dump()
     leaves_at = max(now, message.not_before or now)
     waiting: Document = {} if account_id else {"waiting_reason": NO_ACCOUNT}
@@ -211,12 +213,14 @@ async def add_account(outbox: Outbox, account: Account) -> Account:
 async def replace_account(outbox: Outbox, account: Account) -> Account:
     """Change a sender account (B11); without a password the old one stays, as long as it goes to the same server.
 
-    If it was stopped, it is tried again (B9). Raises AccountUnknown, PortRefused, PasswordNeeded.
+    If it was stopped, it is tried again (B9). Raises AccountUnknown, PortRefused, OtherKind, PasswordNeeded.
     """
     before = await outbox.store.account(account.partner_id, account.id)
-    if before is not None and before.password and account.password is None and not account.goes_where(before):
+    if before is not None and not account.is_like(before):
+        raise OtherKind("Make a new account for another channel or another way.")
+    if before is not None and before.secret and account.secret is None and not account.goes_where(before):
         # Otherwise whoever may change an account, but does not know its password, could have it sent to himself.
-        raise PasswordNeeded("Host, port, tls or username changed: send `password` too.")
+        raise PasswordNeeded("Where it goes has changed: send the secret too.")
     now = datetime.now(UTC)
     changed = await outbox.store.replace_account(_sealed(outbox, account), now)
     if changed is None:
@@ -227,16 +231,16 @@ async def replace_account(outbox: Outbox, account: Account) -> Account:
 
 
 def _sealed(outbox: Outbox, account: Account) -> Account:
-    if outbox.ports is not None and account.port not in outbox.ports:
+    if isinstance(account.via, Smtp) and outbox.ports is not None and account.via.port not in outbox.ports:
         raise PortRefused(f"Use one of the ports {', '.join(map(str, sorted(outbox.ports)))}.")
-    if account.password is None:
+    if account.secret is None:
         return account
-    return replace(account, password=outbox.keyring.seal(account.password, f"{account.partner_id}/{account.id}"))
+    return replace(account, secret=outbox.keyring.seal(account.secret, f"{account.partner_id}/{account.id}"))
 
 
 async def _release(outbox: Outbox, account: Account) -> None:
     if account.is_default:
-        await outbox.queue.release(account.partner_id, account.id, datetime.now(UTC))
+        await outbox.queue.release(account.partner_id, account.channel, account.id, datetime.now(UTC))
     outbox.delivery.look_at(account.id)
 
 
@@ -277,9 +281,10 @@ async def take_back(outbox: Outbox) -> int:
 
 async def find_accounts(outbox: Outbox) -> None:
     """Release messages whose account was made at the moment they came in."""
-    partners = await outbox.queue.partners_without_account()
-    for account in (await outbox.store.default_accounts_of_all_partners(partners)).values():
-        await _release(outbox, account)
+    waiting = await outbox.queue.without_account()
+    accounts = await outbox.store.default_accounts_of_all_partners(partner_id for partner_id, _ in waiting)
+    for whose in waiting & accounts.keys():
+        await _release(outbox, accounts[whose])
 
 
 async def relay(outbox: Outbox) -> None:

@@ -14,9 +14,9 @@ from itertools import count
 
 from common.logs import error_code, logger
 from common.mongo import Document
+from outbox.channels import Connection, Refused, Stale
 from outbox.domain import Account, Answer, Outcome
 from outbox.mime import Mail
-from outbox.smtp import Connection, Refused, Stale
 
 log = logger(__name__)
 

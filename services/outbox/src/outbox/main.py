@@ -14,6 +14,7 @@ from outbox.connect import Network
 from outbox.delivery import Delivery, Rules
 from outbox.handlers import Outbox
 from outbox.jobs import jobs
+from outbox.providers import Providers
 from outbox.queue import Queue
 from outbox.results import Results, RetryRules
 from outbox.settings import Settings
@@ -33,13 +34,13 @@ def build(settings: Settings) -> FastAPI:
     rules = Rules(
         batch=settings.claim_batch,
         lease=timedelta(seconds=settings.lease_seconds),
-        smtp_timeout=settings.smtp_timeout_seconds,
-        smtp_idle=settings.smtp_idle_seconds,
+        idle_seconds=settings.smtp_idle_seconds,
         refused_rest=settings.refused_rest_seconds,
     )
     retries = RetryRules(settings.retry_delays, timedelta(hours=settings.max_age_hours), settings.stop_after_refusals)
     results = Results(work, kept, store, kafka, retries)
-    delivery = Delivery(work, store, results, keyring, Network(settings.inner_hosts), rules)
+    providers = Providers(keyring, Network(settings.inner_hosts), settings.smtp_timeout_seconds)
+    delivery = Delivery(work, store, results, providers, rules)
     outbox = Outbox(store, work, kept, delivery, keyring, settings.ports, timedelta(days=settings.prune_after_days))
     stops = Stops(StopStore(mongo), outbox, settings.platform_partner)
     return service_app(

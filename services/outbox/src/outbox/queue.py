@@ -39,7 +39,11 @@ INDEXES = [
         where=(("status", Status.SENDING.value),),
     ),
     Index("messages", (("status", 1), ("account_id", 1)), where=(("status", Status.ERROR.value),)),
-    Index("messages", (("waiting_reason", 1), ("partner_id", 1)), where=(("waiting_reason", {"$exists": True}),)),
+    Index(
+        "messages",
+        (("waiting_reason", 1), ("partner_id", 1), ("channel", 1)),
+        where=(("waiting_reason", {"$exists": True}),),
+    ),
 ]
 
 
@@ -208,14 +212,14 @@ class Queue:
         )
         return taken.modified_count
 
-    async def release(self, partner_id: str, account_id: str, now: datetime) -> int:
-        """Let e-mail that waited for an account go through this one; returns how many.
+    async def release(self, partner_id: str, channel: str, account_id: str, now: datetime) -> int:
+        """Let messages of a channel that waited for an account go through this one; returns how many.
 
         Its age counts from now, or from its `not_before` if that is still to come: until then it waits on.
         """
         leaves_at = {"$max": [now, "$due_since"]}
         released = await self._messages.update_many(
-            {"waiting_reason": NO_ACCOUNT, "partner_id": partner_id, "channel": "email"},
+            {"waiting_reason": NO_ACCOUNT, "partner_id": partner_id, "channel": channel},
             [
                 {
                     "$set": {
@@ -248,9 +252,13 @@ class Queue:
             },
         )
 
-    async def partners_without_account(self) -> list[str]:
-        """Partners whose messages wait for an account."""
-        return await self._messages.distinct("partner_id", {"waiting_reason": NO_ACCOUNT})
+    async def without_account(self) -> set[tuple[str, str]]:
+        """(partner, channel) of messages that wait for an account."""
+        found = {"partner_id": "$partner_id", "channel": "$channel"}
+        cursor = await self._messages.aggregate(
+            [{"$match": {"waiting_reason": NO_ACCOUNT}}, {"$group": {"_id": found}}]
+        )
+        return {(one["_id"]["partner_id"], one["_id"]["channel"]) async for one in cursor}
 
     async def by_status_and_account(self) -> list[tuple[str, str, int]]:
         """(status, account, how many) of what is not sent."""

@@ -78,7 +78,7 @@ class Results:
     def add(self, account: Account, item: Item, answer: Answer, reach: Reach) -> None:
         """An attempt through `account`, as it was then, ended with `answer`."""
         now = datetime.now(UTC)
-        item.message["trace"] = _span(item, answer)
+        item.message["trace"] = _span(account, item, answer)
         metrics.ATTEMPTS.labels(item.message["channel"], answer.outcome.value).inc()
         if answer.refuses_account and reach is not Reach.SHARED:
             worked = self._health.get(account.id, {}).get("works", False)
@@ -110,14 +110,14 @@ class Results:
             }
             return Result(message, attempt, change, None)
         if sent:
+            attempt["provider_id"] = answer.provider_id
             metrics.DELIVERY.labels(message["channel"]).observe((now - message["event"]["time"]).total_seconds())
             if message["channel"] == "email":
                 self.sent_for[message["partner_id"]] = now
             change["from_address"] = account.from_address
         change |= {"status": Status.SENT if sent else Status.ERROR, "executed_at": now}
-        return Result(
-            message, attempt, change, Fact(message["_id"], answer.outcome, account.from_address, message["trace"])
-        )
+        fact = Fact(message["_id"], answer.outcome, answer.provider_id, message["trace"])
+        return Result(message, attempt, change, fact)
 
     @property
     def unwritten(self) -> set[str]:
@@ -208,20 +208,21 @@ def _record(result: Result, fact: Fact) -> Outgoing:
     return record_of(fact, message, len(message["attempts"]) + 1, attempt["ended_at"], attempt["reply"])
 
 
-def _span(item: Item, answer: Answer) -> str | None:
+def _span(account: Account, item: Item, answer: Answer) -> str | None:
     """The attempt as a span in the message's own trace, if that is recorded; returns what continues it."""
     message = item.message
     if not is_sampled(message["trace"]):
         return message["trace"]
+    protocol = account.via.protocol
     attributes = {
         "message.id": message["_id"],
         "message.attempt": len(message["attempts"]) + 1,
         "account.id": message["account_id"],
         "outcome": answer.outcome.value,
-        "smtp.code": answer.code or 0,
+        f"{protocol}.code": answer.code or 0,
     }
     span = continue_trace(
-        "smtp deliver", message["trace"], kind=SpanKind.CLIENT, start_time=item.started_ns, attributes=attributes
+        f"{protocol} deliver", message["trace"], kind=SpanKind.CLIENT, start_time=item.started_ns, attributes=attributes
     )
     span.end()
     return traceparent_of(span)

@@ -1,117 +1,16 @@
-"""Requests and answers of the routes of the outbox."""
+"""Requests and answers about the box; those about sender accounts are in `account_schemas.py`."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from common.errors import Problem
-from common.ids import new_id
 from common.mongo import Document
-from outbox.domain import ACCOUNT_STOPPED, Account, Answer, Outcome, Status, orders_of
-from outbox.mime import message_id_header
+from outbox.domain import ACCOUNT_STOPPED, Account, Status, orders_of
 
 KEEP_DAYS_LEAST, KEEP_DAYS_MOST = 1, 365
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")
-]
-Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
-
-
-class AccountFields(BaseModel):
-    """A sender account (B11). The password is kept encrypted and never shown again."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: Name
-    from_address: EmailStr
-    from_name: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
-    host: Host
-    port: int = Field(ge=1, le=65535)
-    tls: Literal["none", "starttls", "tls"] = "starttls"
-    username: Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = (
-        None
-    )
-    password: Annotated[SecretStr, Field(min_length=1, max_length=1000)] | None = None
-    is_default: bool = Field(default=False, description="Messages go through this account; only one is the default.")
-    max_connections: int = Field(default=4, ge=1, le=20)
-
-    def to_domain(self, partner_id: str, most_connections: int, account_id: str | None = None) -> Account:
-        return Account(
-            id=account_id or new_id("acc"),
-            partner_id=partner_id,
-            name=self.name,
-            from_address=self.from_address,
-            from_name=self.from_name,
-            host=self.host,
-            port=self.port,
-            tls=self.tls,
-            username=self.username,
-            password=self.password.get_secret_value() if self.password else None,
-            is_default=self.is_default,
-            max_connections=min(self.max_connections, most_connections),
-        )
-
-
-class AccountView(BaseModel):
-    id: str
-    name: str
-    from_address: str
-    from_name: str
-    host: str
-    port: int
-    tls: str
-    username: str | None
-    has_password: bool
-    is_default: bool
-    max_connections: int
-
-    @classmethod
-    def of(cls, account: Account) -> "AccountView":
-        return cls(
-            id=account.id,
-            name=account.name,
-            from_address=account.from_address,
-            from_name=account.from_name,
-            host=account.host,
-            port=account.port,
-            tls=account.tls,
-            username=account.username,
-            has_password=account.password is not None,
-            is_default=account.is_default,
-            max_connections=account.max_connections,
-        )
-
-
-class AccountHealth(BaseModel):
-    """Whether the account works, from real attempts, and tests that worked (B9)."""
-
-    id: str
-    name: str
-    works: bool | None = Field(description="null: it was not used yet")
-    last_reached_at: datetime | None = None
-    failing_since: datetime | None = None
-    error: str | None = Field(default=None, description="the provider's last words")
-    stopped_since: datetime | None = Field(
-        default=None, description="refused too often in a row: nothing is tried until it is changed, or a test works"
-    )
-
-    @classmethod
-    def of(cls, account: Account, health: Mapping[str, Any]) -> "AccountHealth":
-        known = {name: health.get(name) for name in ("works", "last_reached_at", "failing_since", "error")}
-        return cls(id=account.id, name=account.name, stopped_since=account.stopped_at, **known)
-
-
-class TestResult(BaseModel):
-    """What came of trying the account."""
-
-    works: bool
-    words: str
-
-    @classmethod
-    def of(cls, answer: Answer) -> "TestResult":
-        return cls(works=answer.outcome is Outcome.SENT, words=answer.reply)
 
 
 class RecipientView(BaseModel):
@@ -171,7 +70,7 @@ class MessageDetail(MessageView):
     text: str
     html: str
     history: list[AttemptView]
-    provider_id: str | None = Field(description="the Message-ID under which the provider accepted it (B2)")
+    provider_id: str | None = Field(description="what the provider knows it by: its own id, or the Message-ID (B2)")
 
     @classmethod
     def of(cls, document: Document, accounts: Mapping[str, Account]) -> "MessageDetail":
@@ -180,7 +79,7 @@ class MessageDetail(MessageView):
             history.append(AttemptView(at=claim["at"], outcome="in_flight"))
         content = document["content"]
         row = _row(document, accounts)
-        provider_id = message_id_header(row["id"], row["from_address"]) if row["status"] is Status.SENT else None
+        provider_id = document["attempts"][-1]["provider_id"] or None if row["status"] is Status.SENT else None
         return cls(**row, text=content["text"], html=content["html"], history=history, provider_id=provider_id)
 
 

@@ -8,7 +8,7 @@ import asyncio
 import re
 import ssl
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiosmtplib.errors import (
     SMTPConnectError,
@@ -17,8 +17,9 @@ from aiosmtplib.errors import (
     SMTPTimeoutError,
 )
 
+from outbox.channels import Stale
 from outbox.domain import Answer, Outcome, Stage, lost, understand
-from outbox.mime import Mail, ascii_address, compose, dot_stuffed
+from outbox.mime import Mail, ascii_address, compose, dot_stuffed, message_id_header
 
 MOST_REPLY_BYTES = 64_000
 CLOSING = 421
@@ -28,18 +29,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f<>]")
 
 class Disconnected(Exception):
     """The server closed the connection, or said what is no SMTP."""
-
-
-class Stale(Exception):
-    """A kept connection had ended before anything was said over it; a new one will do."""
-
-
-class Refused(Exception):
-    """No usable connection came about; `answer` says why."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.outcome)
-        self.answer = answer
 
 
 class Replies(asyncio.Protocol):
@@ -166,6 +155,10 @@ class Connection:
             self._transport.write(b"QUIT\r\n")
         self._transport.close()
 
+    async def check(self) -> Answer:
+        """Whoever has this connection was let in."""
+        return Answer(Outcome.SENT, reply="connected and signed in")
+
     async def send(self, mail: Mail, then: Mail | None = None) -> Answer:
         """One mail to one recipient. After a broken exchange the connection is closed.
 
@@ -186,7 +179,10 @@ class Connection:
             code, text = await self._replies.next(self._timeout)
             if code == CLOSING:
                 self._transport.close()
-            return understand(Stage.CONTENT, code, text)
+            answer = understand(Stage.CONTENT, code, text)
+            if answer.outcome is Outcome.SENT:
+                return replace(answer, provider_id=message_id_header(mail.message_id, mail.from_address))
+            return answer
         except (Disconnected, TimeoutError) as error:
             self._transport.close()
             return lost(stage, f"the mail server {words_for(error)}")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from common.mongo import Document, Index, Mongo
 from outbox import search
 from outbox.domain import Account, Status
+from outbox.via import KINDS, Via
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 BOX = (("requested_at", -1), ("_id", -1))
@@ -27,14 +28,12 @@ INDEXES = [
         where=(("executed_at", {"$gte": LONG_AGO}),),
     ),
     Index("accounts", (("partner_id", 1), ("_id", 1))),
-    Index("accounts", (("partner_id", 1), ("is_default", 1)), unique=True, where=(("is_default", True),)),
+    Index("accounts", (("partner_id", 1), ("channel", 1)), unique=True, where=(("is_default", True),)),
 ]
 COUNTED_MOST = 10_000
 """Messages of one status are counted up to here: a count reads that many entries of an index."""
 PRUNE_BATCH = 500
-ACCOUNT_FIELDS = (
-    "name", "from_address", "from_name", "host", "port", "tls", "username", "password", "is_default", "max_connections",
-)  # fmt: skip
+ACCOUNT_FIELDS = ("name", "channel", "from_address", "from_name", "secret", "is_default", "max_connections")
 
 T = TypeVar("T")
 TimeField = Literal["requested_at", "executed_at"]
@@ -151,11 +150,11 @@ class Store:
         await self._alone_as_default(account, lambda: self.accounts.of(account.partner_id).insert(new))
 
     async def replace_account(self, account: Account, now: datetime) -> Account | None:
-        """Change it, and release it if it was stopped; None when there is none. A password of None keeps the one that
+        """Change it, and release it if it was stopped; None when there is none. A secret of None keeps the one that
         is there."""
         if await self.account(account.partner_id, account.id) is None:
             return None
-        fields = {name: value for name, value in _fields(account).items() if name != "password" or value is not None}
+        fields = {name: value for name, value in _fields(account).items() if name != "secret" or value is not None}
         change = {name: {"$literal": value} for name, value in fields.items()} | _released(now)
         accounts = self.accounts.of(account.partner_id)
         document = await self._alone_as_default(
@@ -174,8 +173,9 @@ class Store:
         )
 
     async def _alone_as_default(self, account: Account, write: Callable[[], Awaitable[T]]) -> T:
-        """`write` the account; if it shall be the default, no other is. Of simultaneous calls the last one wins."""
-        others = {"is_default": True, "_id": {"$ne": account.id}}
+        """`write` the account; if it shall be the default of its channel, no other is. Of simultaneous calls the last
+        one wins."""
+        others = {"channel": account.channel, "is_default": True, "_id": {"$ne": account.id}}
         while True:
             if account.is_default:
                 await self.accounts.of(account.partner_id).update_one(others, {"$set": {"is_default": False}})
@@ -204,10 +204,11 @@ class Store:
         found: AsyncIterator[Document] = self.accounts.of_all_partners.find({"_id": {"$in": list(ids)}})
         return {document["_id"]: _account(document) async for document in found}
 
-    async def default_accounts_of_all_partners(self, partner_ids: Iterable[str]) -> dict[str, Account]:
-        """Partner → its default account."""
+    async def default_accounts_of_all_partners(self, partner_ids: Iterable[str]) -> dict[tuple[str, str], Account]:
+        """(partner, channel) → its default account."""
         query = {"partner_id": {"$in": list(set(partner_ids))}, "is_default": True}
-        return {one["partner_id"]: _account(one) async for one in self.accounts.of_all_partners.find(query)}
+        found = [_account(one) async for one in self.accounts.of_all_partners.find(query)]
+        return {(account.partner_id, account.channel): account for account in found}
 
     async def note_health_of_all_partners(self, account_id: str, health: Document) -> None:
         """Write what was learned of an account from real attempts (B9), unless it was mended after them.
@@ -246,8 +247,15 @@ class Store:
         return counted is not None and counted["stop"] is not None
 
 
+def via_of(document: Document) -> Via:
+    """The way to the provider as an account's document has it."""
+    settings = {name: value for name, value in document.items() if name != "kind"}
+    return KINDS[document["kind"]](**settings)
+
+
 def _fields(account: Account) -> Document:
-    return {name: getattr(account, name) for name in ACCOUNT_FIELDS}
+    via = {"kind": account.via.kind, **asdict(account.via)}
+    return {"via": via, **{name: getattr(account, name) for name in ACCOUNT_FIELDS}}
 
 
 def _released(now: datetime) -> Document:
@@ -266,6 +274,11 @@ def _account(document: Document) -> Account:
     fields = {name: document[name] for name in ACCOUNT_FIELDS}
     stop = document.get("stop")
     return Account(
-        id=document["_id"], partner_id=document["partner_id"], version=document.get("version", 0),
-        stopped_at=stop["since"] if stop else None, released_at=document.get("released_at"), **fields,
-    )  # fmt: skip
+        id=document["_id"],
+        partner_id=document["partner_id"],
+        via=via_of(document["via"]),
+        version=document.get("version", 0),
+        stopped_at=stop["since"] if stop else None,
+        released_at=document.get("released_at"),
+        **fields,
+    )

@@ -19,6 +19,7 @@ from common.events.notifications import (
     Content,
     Escalation,
     EventRef,
+    MessageChannel,
     MessageRequested,
     Recipient,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "EventRef",
     "InvoiceIssued",
     "Language",
+    "MessageChannel",
     "MessageFailed",
     "MessageRequested",
     "MessageSent",

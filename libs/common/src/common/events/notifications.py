@@ -9,6 +9,9 @@ from common.events.envelope import Event
 from common.events.marketplace import Identifier, Number
 
 Channel = Literal["email", "sms"]
+"""What a kind of notification is sent on."""
+MessageChannel = Literal["email", "sms", "whatsapp", "viber", "fax"]
+"""What a message can leave by."""
 
 
 OrderNumbersField: list[str] = Field(
@@ -76,7 +79,7 @@ class MessageRequested(Event):
     message_id: Identifier
     partner_id: Identifier
     kind: Identifier = Field(description="The kind of notification, e.g. order.created.")
-    channel: Channel = "email"
+    channel: MessageChannel = "email"
     recipient: Recipient
     content: Content
     order_number: Number | None = None

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from common.events.envelope import Event
 from common.events.marketplace import Identifier, Number
-from common.events.notifications import Channel, Escalation, EventRef, OrderNumbersField, Recipient
+from common.events.notifications import Escalation, EventRef, MessageChannel, OrderNumbersField, Recipient
 
 RECIPIENT_REFUSED = "recipient_refused"
 """The `reason` of a failure that says: this address will never take mail."""
@@ -36,7 +36,7 @@ class MessageFinished(Event):
     message_id: Identifier
     partner_id: Identifier
     kind: Identifier
-    channel: Channel
+    channel: MessageChannel
     recipient: Recipient
     subject: str = ""
     order_number: Number | None = None

@@ -40,7 +40,7 @@ async def tell_owners(stops: Stops) -> None:
     owners = await stops.store.owners(one.partner_id for one in untold)
     telling = [one for one in untold if one.partner_id in owners]
     accounts = await stops.outbox.store.default_accounts_of_all_partners([stops.platform])
-    account, now = accounts.get(stops.platform), datetime.now(UTC)
+    account, now = accounts.get((stops.platform, "email")), datetime.now(UTC)
     messages = [_message(stops.platform, one, owners[one.partner_id]) for one in telling]
     documents = [message_document(one, account, now) for one in messages]
     await stops.outbox.delivery.take_in(documents, {account.id: account} if account else {})

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from common.events import Language, PartnerChanged
 from common.mongo import Index, Mongo, keep_newer
+from outbox.storage import via_of
 
 _IS_STOPPED = {"stop.since": {"$exists": True}}
 INDEXES = [Index("accounts", (("stop.since", 1),), where=tuple(_IS_STOPPED.items()))]
@@ -68,7 +69,8 @@ class StopStore:
         return [
             StoppedAccount(
                 account_id=one["_id"], partner_id=one["partner_id"], since=one["stop"]["since"],
-                words=one["stop"]["words"], name=one["name"], from_address=one["from_address"], host=one["host"],
+                words=one["stop"]["words"], name=one["name"], from_address=one["from_address"],
+                host=via_of(one["via"]).host,
             )
             async for one in found
         ]  # fmt: skip

@@ -1,0 +1,264 @@
+"""Requests and answers about sender accounts: flat documents, told apart by `via`."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    EmailStr,
+    Field,
+    JsonValue,
+    SecretStr,
+    StringConstraints,
+    Tag,
+    TypeAdapter,
+)
+
+from common.ids import new_id
+from outbox.domain import Account, Answer, Outcome
+from outbox.via import FaxByMail, HttpGateway, SmsApi, Smtp, Via
+
+NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+MOST_BODY = 4_000
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=NO_CONTROL)]
+SenderName = Annotated[str, StringConstraints(max_length=100, pattern=NO_CONTROL)]
+Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
+User = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=NO_CONTROL)]
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
+URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+Origin = Annotated[str, StringConstraints(max_length=300, pattern=URL + r"$")]
+Url = Annotated[str, StringConstraints(max_length=2_000, pattern=URL + r"(/[!-\"$-~]*)?$")]
+Header = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9-]+$")]
+Pointer = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^(/[^/]*)+$")]
+OURS = frozenset({"host", "content-type", "content-length", "transfer-encoding", "connection", "accept", "user-agent"})
+"""Headers that no account sets."""
+
+
+def _free(header: str) -> str:
+    if header.lower() in OURS:
+        raise ValueError("this header is ours to set")
+    return header
+
+
+def _complete(body: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    text = json.dumps(body)
+    if len(text) > MOST_BODY:
+        raise ValueError(f"at most {MOST_BODY} characters")
+    if "{to}" not in text or "{text}" not in text:
+        raise ValueError("`{to}` and `{text}` must stand in it")
+    return body
+
+
+FreeHeader = Annotated[Header, AfterValidator(_free)]
+Body = Annotated[dict[str, JsonValue], AfterValidator(_complete)]
+
+
+class _New(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    is_default: bool = Field(
+        default=False, description="Messages of its channel go through this account; only one is the default."
+    )
+    max_connections: int = Field(default=4, ge=1, le=20)
+
+
+class _View(BaseModel):
+    id: str
+    name: str
+    has_secret: bool
+    is_default: bool
+    max_connections: int
+
+
+class _MailServer(BaseModel):
+    from_address: EmailStr
+    from_name: SenderName = ""
+    host: Host
+    port: int = Field(ge=1, le=65535)
+    tls: Literal["none", "starttls", "tls"] = "starttls"
+    username: User | None = None
+
+
+class _Smtp(_MailServer):
+    """A mail server."""
+
+    via: Literal["smtp"] = "smtp"
+    channel: Literal["email"] = "email"
+
+
+class _FaxByMail(_MailServer):
+    """A mail server that makes faxes of mails."""
+
+    via: Literal["fax_by_mail"]
+    channel: Literal["fax"] = "fax"
+    address_pattern: Annotated[
+        str, StringConstraints(max_length=200, pattern=r"^[A-Za-z0-9._+-]*\{number\}[A-Za-z0-9._-]*@[A-Za-z0-9.-]+$")
+    ] = Field(description="For example `{number}@fax.example`: the number is put in without its plus sign.")
+
+
+class _SmsApi(BaseModel):
+    """SMSAPI."""
+
+    via: Literal["smsapi"]
+    channel: Literal["sms"] = "sms"
+    sender: Annotated[str, StringConstraints(min_length=1, max_length=20, pattern=NO_CONTROL)] = Field(
+        description="A sender name that SMSAPI knows."
+    )
+    url: Origin = "https://api.smsapi.com"
+
+
+class _Http(BaseModel):
+    """Any gateway that takes a message as one POST of JSON."""
+
+    via: Literal["http"]
+    channel: Literal["sms", "whatsapp", "viber", "fax"]
+    sender: SenderName = Field(default="", description="A name or number, as the gateway wants it.")
+    url: Url
+    body: Body = Field(
+        description="In its texts `{to}` (E.164), `{text}`, `{sender}`, `{id}` and `{channel}` are put in.",
+        examples=[{"messaging_product": "whatsapp", "to": "{to}", "type": "text", "text": {"body": "{text}"}}],
+    )
+    secret_header: FreeHeader | None = Field(default=None, description="null: `Authorization: Bearer` with the secret.")
+    idempotency_header: FreeHeader | None = Field(
+        default=None, description="Only where the gateway keeps this promise: one id, one message."
+    )
+    provider_id_at: Pointer | None = Field(default=None, description="JSON Pointer to its own id in its answer.")
+
+
+class NewSmtp(_New, _Smtp):
+    """A mail server (B11). The password is kept encrypted and never shown again."""
+
+    password: Secret | None = None
+
+
+class NewFaxByMail(_New, _FaxByMail):
+    """A mail server that makes faxes of mails (B11)."""
+
+    password: Secret | None = None
+
+
+class NewSmsApi(_New, _SmsApi):
+    """SMSAPI (B11). The token is kept encrypted and never shown again."""
+
+    token: Annotated[Secret, Field(pattern=r"^[!-~]+$")] | None = None
+
+
+class NewHttp(_New, _Http):
+    """A gateway that takes a message as one POST of JSON (B11). The secret is kept encrypted and never shown again."""
+
+    secret: Annotated[Secret, Field(pattern=r"^[!-~]+$")] | None = None
+
+
+class SmtpView(_View, _Smtp):
+    pass
+
+
+class FaxByMailView(_View, _FaxByMail):
+    pass
+
+
+class SmsApiView(_View, _SmsApi):
+    pass
+
+
+class HttpView(_View, _Http):
+    pass
+
+
+def _way(value: Any) -> str:
+    """Without a `via` it is a mail server."""
+    return value.get("via", "smtp") if isinstance(value, Mapping) else getattr(value, "via", "smtp")
+
+
+AccountFields = Annotated[
+    Annotated[NewSmtp, Tag("smtp")]
+    | Annotated[NewFaxByMail, Tag("fax_by_mail")]
+    | Annotated[NewSmsApi, Tag("smsapi")]
+    | Annotated[NewHttp, Tag("http")],
+    Discriminator(_way),
+]
+AccountView = Annotated[SmtpView | FaxByMailView | SmsApiView | HttpView, Field(discriminator="via")]
+_VIEW: TypeAdapter[AccountView] = TypeAdapter(AccountView)
+
+
+def to_domain(new: AccountFields, partner_id: str, most_connections: int, account_id: str | None = None) -> Account:
+    """The account as it is meant, its secret in the open."""
+    via, sender, secret = _parts(new)
+    return Account(
+        id=account_id or new_id("acc"),
+        partner_id=partner_id,
+        name=new.name,
+        channel=new.channel,
+        via=via,
+        from_address=sender,
+        from_name=new.from_name if isinstance(new, NewSmtp | NewFaxByMail) else "",
+        secret=secret.get_secret_value() if secret else None,
+        is_default=new.is_default,
+        max_connections=min(new.max_connections, most_connections),
+    )
+
+
+def _parts(new: AccountFields) -> tuple[Via, str, SecretStr | None]:
+    """The way, who sends, and the secret."""
+    match new:
+        case NewSmtp():
+            return Smtp(new.host, new.port, new.tls, new.username), new.from_address, new.password
+        case NewFaxByMail():
+            via = FaxByMail(new.host, new.port, new.tls, new.username, new.address_pattern)
+            return via, new.from_address, new.password
+        case NewSmsApi():
+            return SmsApi(new.url), new.sender, new.token
+        case NewHttp():
+            body = json.dumps(new.body)
+            via = HttpGateway(new.url, body, new.secret_header, new.idempotency_header, new.provider_id_at)
+            return via, new.sender, new.secret
+
+
+def view_of(account: Account) -> AccountView:
+    """The account without its secret."""
+    fields: dict[str, Any] = {name: getattr(account, name) for name in ("id", "name", "is_default", "max_connections")}
+    fields |= {"has_secret": account.secret is not None, "via": account.via.kind, "channel": account.channel}
+    fields |= vars(account.via)
+    if isinstance(account.via, Smtp):
+        fields |= {"from_address": account.from_address, "from_name": account.from_name}
+    else:
+        fields["sender"] = account.from_address
+    if isinstance(account.via, HttpGateway):
+        fields["body"] = json.loads(account.via.body)
+    return _VIEW.validate_python(fields)
+
+
+class AccountHealth(BaseModel):
+    """Whether the account works, from real attempts, and tests that worked (B9)."""
+
+    id: str
+    name: str
+    works: bool | None = Field(description="null: it was not used yet")
+    last_reached_at: datetime | None = None
+    failing_since: datetime | None = None
+    error: str | None = Field(default=None, description="the provider's last words")
+    stopped_since: datetime | None = Field(
+        default=None, description="refused too often in a row: nothing is tried until it is changed, or a test works"
+    )
+
+    @classmethod
+    def of(cls, account: Account, health: Mapping[str, Any]) -> "AccountHealth":
+        known = {name: health.get(name) for name in ("works", "last_reached_at", "failing_since", "error")}
+        return cls(id=account.id, name=account.name, stopped_since=account.stopped_at, **known)
+
+
+class TestResult(BaseModel):
+    """What came of trying the account."""
+
+    works: bool
+    words: str = Field(description="What was checked and found, or what the provider said.")
+
+    @classmethod
+    def of(cls, answer: Answer) -> "TestResult":
+        return cls(works=answer.outcome is Outcome.SENT, words=answer.reply)

@@ -1,0 +1,38 @@
+"""From a sender account to a connection with its provider."""
+
+from dataclasses import dataclass
+
+from common.keyring import Keyring, SecretUnreadable
+from outbox import connect
+from outbox.channels import Connection, Refused
+from outbox.connect import Network
+from outbox.domain import Account, Answer, Outcome
+from outbox.via import HttpGateway, SmsApi, Smtp
+
+
+@dataclass(frozen=True)
+class Providers:
+    """`mail_servers` says which hosts accounts may reach; times are seconds."""
+
+    keyring: Keyring
+    mail_servers: Network
+    smtp_timeout: float
+
+    async def connect(self, account: Account) -> Connection:
+        """A connection that is good for messages of `account`. Raises Refused."""
+        secret = self._secret_of(account)
+        match account.via:
+            case Smtp():
+                return await connect.connect(account.via, secret, self.mail_servers, self.smtp_timeout)
+            case SmsApi() | HttpGateway():
+                raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply="there is no client for gateways yet"))
+
+    def _secret_of(self, account: Account) -> str | None:
+        """The account's secret in the open. Raises Refused when no key of the ring opens it."""
+        if account.secret is None:
+            return None
+        try:
+            return self.keyring.open(account.secret, f"{account.partner_id}/{account.id}")
+        except SecretUnreadable:
+            words = "the password cannot be read any more: set it again"
+            raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply=words)) from None

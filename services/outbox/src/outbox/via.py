@@ -1,0 +1,103 @@
+"""The ways to a provider: what a sender account says of it (B11). No I/O."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Smtp:
+    """A mail server."""
+
+    kind: ClassVar[str] = "smtp"
+    protocol: ClassVar[str] = "smtp"
+    is_idempotent: ClassVar[bool] = False
+
+    host: str
+    port: int
+    tls: str
+    username: str | None
+
+    @property
+    def destination(self) -> tuple[object, ...]:
+        """Where the secret goes, for whom, and how it is protected."""
+        return self.host, self.port, self.tls, self.username
+
+    def addressed(self, recipient: str) -> str:
+        """The address that the server is given for `recipient`."""
+        return recipient
+
+
+@dataclass(frozen=True)
+class FaxByMail(Smtp):
+    """A mail server that makes faxes of mails: the number is a part of the address."""
+
+    kind: ClassVar[str] = "fax_by_mail"
+
+    address_pattern: str
+    """With `{number}`, which is put in without its plus sign."""
+
+    def addressed(self, recipient: str) -> str:
+        return self.address_pattern.replace("{number}", recipient.removeprefix("+"))
+
+
+@dataclass(frozen=True)
+class SmsApi:
+    """SMSAPI's HTTP interface: a message's id is its `idx`, which is accepted once."""
+
+    kind: ClassVar[str] = "smsapi"
+    protocol: ClassVar[str] = "http"
+    is_idempotent: ClassVar[bool] = True
+
+    url: str
+    """Without a path."""
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def destination(self) -> tuple[object, ...]:
+        return (self.url,)
+
+    def addressed(self, recipient: str) -> str:
+        return recipient.removeprefix("+")
+
+
+@dataclass(frozen=True)
+class HttpGateway:
+    """Any gateway that takes a message as one POST of JSON."""
+
+    kind: ClassVar[str] = "http"
+    protocol: ClassVar[str] = "http"
+
+    url: str
+    body: str
+    """A JSON document in whose texts `{to}`, `{text}`, `{sender}`, `{id}` and `{channel}` are put in."""
+    secret_header: str | None
+    """None: the secret is a bearer token."""
+    idempotency_header: str | None
+    """Gets the message's id. None: nobody knows what the gateway does with a repeated request."""
+    provider_id_at: str | None
+    """JSON Pointer (RFC 6901) to the gateway's own id in its answer."""
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def is_idempotent(self) -> bool:
+        return self.idempotency_header is not None
+
+    @property
+    def destination(self) -> tuple[object, ...]:
+        return self.url, self.secret_header
+
+    def addressed(self, recipient: str) -> str:
+        return recipient
+
+
+Via = Smtp | FaxByMail | SmsApi | HttpGateway
+KINDS: dict[str, type[Smtp] | type[FaxByMail] | type[SmsApi] | type[HttpGateway]] = {
+    one.kind: one for one in (Smtp, FaxByMail, SmsApi, HttpGateway)
+}
