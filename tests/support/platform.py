@@ -193,6 +193,8 @@ class Platform:
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "SMTP_ALLOWED_INNER_HOSTS": "127.0.0.1",
             "SMTP_PORTS": "*",
+            "GATEWAY_ALLOWED_INNER_HOSTS": "127.0.0.1",
+            "GATEWAY_PORTS": "*",
             **extra,
         }
 

@@ -31,6 +31,7 @@ def environment(stack: Stack, service: str, folder: Path) -> dict[str, str]:
         own |= {"PUBLIC_URL": f"http://127.0.0.1:{shared['SERVICE_PORT']}"}
     if service == "outbox":
         own |= {"SMTP_ALLOWED_INNER_HOSTS": "127.0.0.1", "SMTP_PORTS": "*"}
+        own |= {"GATEWAY_ALLOWED_INNER_HOSTS": "127.0.0.1", "GATEWAY_PORTS": "*"}
     return shared | own
 
 

@@ -26,6 +26,7 @@ from outbox.domain import (
     PortRefused,
     Status,
     StillSending,
+    UrlRefused,
 )
 from outbox.handlers import Item, Outbox
 from outbox.schemas import (
@@ -185,7 +186,7 @@ async def put_settings(new: BoxSettings, caller: Deleter, outbox: OutboxDep) -> 
     return await get_settings(caller, outbox)
 
 
-@router.post("/accounts", status_code=201, tags=["accounts"], responses=ALWAYS | errors(PortRefused))
+@router.post("/accounts", status_code=201, tags=["accounts"], responses=ALWAYS | errors(PortRefused, UrlRefused))
 async def add_account(
     new: AccountFields, caller: AccountWriter, outbox: OutboxDep, settings: SettingsDep
 ) -> AccountView:
@@ -209,7 +210,7 @@ async def health(caller: Reader, outbox: OutboxDep) -> list[AccountHealth]:
 @router.put(
     "/accounts/{account_id}",
     tags=["accounts"],
-    responses=ALWAYS | errors(AccountUnknown, PortRefused, OtherKind, PasswordNeeded),
+    responses=ALWAYS | errors(AccountUnknown, PortRefused, UrlRefused, OtherKind, PasswordNeeded),
 )
 async def replace_account(
     account_id: str, new: AccountFields, caller: AccountWriter, outbox: OutboxDep, settings: SettingsDep

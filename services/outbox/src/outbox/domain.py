@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from common import events
 from common.errors import Conflict, Invalid, NotFound
-from outbox.via import Via
+from outbox.via import Smtp, Via
 
 
 class Status(StrEnum):
@@ -109,6 +110,12 @@ class OtherKind(Invalid):
     code, title = "other-kind", "An account keeps its channel and its way"
 
 
+class UrlRefused(Invalid):
+    """The operator lets accounts use gateways over TLS only, and on some ports (B11)."""
+
+    code, title = "url-refused", "This URL may not be used"
+
+
 class PasswordNeeded(Invalid):
     """The kept password was given for another server (B11)."""
 
@@ -133,6 +140,8 @@ class Answer:
     reply: str = ""
     provider_id: str = ""
     """What the provider calls the message; empty where it does not say."""
+    retry_after: float | None = None
+    """For so many seconds the provider wants nothing more of the account."""
 
     @property
     def refuses_account(self) -> bool:
@@ -175,6 +184,34 @@ def orders_of(kept: str | list[str] | None) -> dict[str, Any]:
     """A message's order, or a digest's orders. Its document has one field for both, so that one index finds all."""
     many = isinstance(kept, list)
     return {"order_number": None if many else kept, "order_numbers": kept if many else []}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the operator lets accounts lead. Ports of None: any; an inner gateway needs no TLS."""
+
+    ports: frozenset[int] | None
+    gateway_ports: frozenset[int] | None
+    inner_gateways: frozenset[str]
+
+    def check(self, via: Via) -> None:
+        """Raises PortRefused, UrlRefused."""
+        if isinstance(via, Smtp):
+            _check_port(via.port, self.ports)
+            return
+        url = urlsplit(via.url)
+        if url.scheme != "https" and url.hostname not in self.inner_gateways:
+            raise UrlRefused("Give an https URL.")
+        try:
+            port = url.port or (443 if url.scheme == "https" else 80)
+        except ValueError:
+            raise UrlRefused("There is no such port.") from None
+        _check_port(port, self.gateway_ports)
+
+
+def _check_port(port: int, allowed: frozenset[int] | None) -> None:
+    if allowed is not None and port not in allowed:
+        raise PortRefused(f"Use one of the ports {', '.join(map(str, sorted(allowed)))}.")
 
 
 def understand(stage: Stage, code: int, text: str) -> Answer:

@@ -1,6 +1,7 @@
 """The use cases of the outbox, one function each; the engine itself is in `delivery.py`."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -25,13 +26,12 @@ from outbox.domain import (
     OtherKind,
     Outcome,
     PasswordNeeded,
-    PortRefused,
+    Places,
     Status,
     StillSending,
 )
 from outbox.queue import NO_ACCOUNT, Queue
 from outbox.storage import Filter, Store
-from outbox.via import Smtp
 
 log = logger(__name__)
 
@@ -51,7 +51,7 @@ class Outbox:
     announcements: Announcements
     delivery: Delivery
     keyring: Keyring
-    ports: frozenset[int] | None
+    places: Places
     prune_after: timedelta
 
 
@@ -203,7 +203,7 @@ async def _each(messages: Sequence[Document], do: Callable[[str], Awaitable[Any]
 
 
 async def add_account(outbox: Outbox, account: Account) -> Account:
-    """A new sender account (B11); messages that waited for one leave. Raises PortRefused."""
+    """A new sender account (B11); messages that waited for one leave. Raises PortRefused, UrlRefused."""
     account = _sealed(outbox, account)
     await outbox.store.add_account(account)
     await _release(outbox, account)
@@ -213,7 +213,7 @@ async def add_account(outbox: Outbox, account: Account) -> Account:
 async def replace_account(outbox: Outbox, account: Account) -> Account:
     """Change a sender account (B11); without a password the old one stays, as long as it goes to the same server.
 
-    If it was stopped, it is tried again (B9). Raises AccountUnknown, PortRefused, OtherKind, PasswordNeeded.
+    If it was stopped, it is tried again (B9). Raises AccountUnknown, PortRefused, UrlRefused, OtherKind, PasswordNeeded.
     """
     before = await outbox.store.account(account.partner_id, account.id)
     if before is not None and not account.is_like(before):
@@ -225,14 +225,15 @@ async def replace_account(outbox: Outbox, account: Account) -> Account:
     changed = await outbox.store.replace_account(_sealed(outbox, account), now)
     if changed is None:
         raise AccountUnknown("There is no such sender account.")
+    if before is not None and not changed.goes_where(before):
+        await outbox.queue.doubt(account.id)
     await outbox.queue.hasten(changed.partner_id, changed.id, now)
     await _release(outbox, changed)
     return changed
 
 
 def _sealed(outbox: Outbox, account: Account) -> Account:
-    if isinstance(account.via, Smtp) and outbox.ports is not None and account.via.port not in outbox.ports:
-        raise PortRefused(f"Use one of the ports {', '.join(map(str, sorted(outbox.ports)))}.")
+    outbox.places.check(account.via)
     if account.secret is None:
         return account
     return replace(account, secret=outbox.keyring.seal(account.secret, f"{account.partner_id}/{account.id}"))
@@ -274,9 +275,24 @@ async def health(outbox: Outbox, partner_id: str) -> list[tuple[Account, Mapping
     return await outbox.store.accounts_with_health(partner_id)
 
 
-async def take_back(outbox: Outbox) -> int:
-    """Make due again what a dead worker had claimed; returns how many."""
-    return await outbox.queue.take_back(datetime.now(UTC), outbox.delivery.results.unwritten)
+async def take_back(outbox: Outbox) -> Counter[str]:
+    """Make due again what a dead worker had claimed; returns how many may be sent twice now, by channel.
+
+    A gateway that knows a repeated message by its id sends nothing twice.
+    """
+    now = datetime.now(UTC)
+    ids = await outbox.queue.accounts_of_lost_claims(now)
+    accounts = await outbox.store.accounts_by_id_of_all_partners(ids) if ids else {}
+    alike: dict[tuple[str, bool], list[str]] = {}
+    for account_id in ids:
+        account = accounts.get(account_id)
+        is_sure = account is not None and account.via.is_idempotent
+        alike.setdefault((account.channel if account else "email", is_sure), []).append(account_id)
+    doubtful: Counter[str] = Counter()
+    for (channel, is_sure), those in alike.items():
+        taken = await outbox.queue.take_back(those, now, outbox.delivery.results.unwritten, is_sure=is_sure)
+        doubtful[channel] += 0 if is_sure else taken
+    return doubtful
 
 
 async def find_accounts(outbox: Outbox) -> None:

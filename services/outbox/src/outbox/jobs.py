@@ -33,7 +33,8 @@ def _every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> Jo
 
 
 async def _take_back(outbox: Outbox) -> None:
-    metrics.POSSIBLE_DUPLICATES.labels("email").inc(await handlers.take_back(outbox))
+    for channel, count in (await handlers.take_back(outbox)).items():
+        metrics.POSSIBLE_DUPLICATES.labels(channel).inc(count)
 
 
 async def _measure(outbox: Outbox, stops: Stops) -> None:

@@ -226,11 +226,17 @@ class Lane:
                 except Stale:
                     continue
                 self._finish(account, item, answer, Reach.INSIDE)
+                if answer.retry_after:
+                    self._put(following)
+                    self._let_go(connection)
+                    self._throttled(account, answer, answer.retry_after)
+                    return None
                 break
             else:
                 self.in_hand -= 1  # the claim ran out while it waited here: somebody else has it by now
         except Refused as refused:
             self._put(following)
+            self._let_go(connection)
             self._refused(account, item, refused.answer)
             return None
         if connection is not None and not connection.is_open:
@@ -277,8 +283,16 @@ class Lane:
             self._rest = self._refused_rest_seconds if answer.outcome is Outcome.ACCOUNT_REFUSED else longer
             self._rests_until = now + self._rest
         self._finish(account, item, answer, Reach.DOOR)
+        self._finish_waiting(account, answer, Reach.SHARED)
+
+    def _throttled(self, account: Account, answer: Answer, seconds: float) -> None:
+        """The provider wants nothing more for so long: what is in hand shares its answer."""
+        self._rests_until = max(self._rests_until, asyncio.get_running_loop().time() + seconds)
+        self._finish_waiting(account, answer, Reach.INSIDE)
+
+    def _finish_waiting(self, account: Account, answer: Answer, reach: Reach) -> None:
         while not self._waiting.empty():
-            self._finish(account, self._waiting.get_nowait()[2], answer, Reach.SHARED)
+            self._finish(account, self._waiting.get_nowait()[2], answer, reach)
 
     def _finish(self, account: Account, item: Item, answer: Answer, reach: Reach) -> None:
         item.started_ns = item.started_ns or time.time_ns()

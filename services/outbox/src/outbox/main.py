@@ -8,10 +8,11 @@ from common.kafka.connection import Kafka
 from common.keyring import Keyring
 from common.mongo import Mongo
 from common.service import service_app
-from outbox import announcements, api, consumers, queue, storage
+from outbox import announcements, api, consumers, gateways, queue, storage
 from outbox.announcements import Announcements
 from outbox.connect import Network
 from outbox.delivery import Delivery, Rules
+from outbox.domain import Places
 from outbox.handlers import Outbox
 from outbox.jobs import jobs
 from outbox.providers import Providers
@@ -39,9 +40,17 @@ def build(settings: Settings) -> FastAPI:
     )
     retries = RetryRules(settings.retry_delays, timedelta(hours=settings.max_age_hours), settings.stop_after_refusals)
     results = Results(work, kept, store, kafka, retries)
-    providers = Providers(keyring, Network(settings.inner_hosts), settings.smtp_timeout_seconds)
+    providers = Providers(
+        keyring,
+        Network(settings.inner_hosts),
+        settings.smtp_timeout_seconds,
+        gateways.Rules(
+            Network(settings.inner_gateways), settings.gateway_timeout_seconds, settings.gateway_longest_wait_seconds
+        ),
+    )
     delivery = Delivery(work, store, results, providers, rules)
-    outbox = Outbox(store, work, kept, delivery, keyring, settings.ports, timedelta(days=settings.prune_after_days))
+    places = Places(settings.ports, settings.ports_of_gateways, settings.inner_gateways)
+    outbox = Outbox(store, work, kept, delivery, keyring, places, timedelta(days=settings.prune_after_days))
     stops = Stops(StopStore(mongo), outbox, settings.platform_partner)
     return service_app(
         settings, name="outbox", mongo=mongo, kafka=kafka, indexes=INDEXES, routers=[api.router],

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from common.keyring import Keyring, SecretUnreadable
-from outbox import connect
+from outbox import connect, gateways
 from outbox.channels import Connection, Refused
 from outbox.connect import Network
 from outbox.domain import Account, Answer, Outcome
@@ -12,11 +12,12 @@ from outbox.via import HttpGateway, SmsApi, Smtp
 
 @dataclass(frozen=True)
 class Providers:
-    """`mail_servers` says which hosts accounts may reach; times are seconds."""
+    """How providers are reached; `smtp_timeout` are seconds."""
 
     keyring: Keyring
     mail_servers: Network
     smtp_timeout: float
+    gateways: gateways.Rules
 
     async def connect(self, account: Account) -> Connection:
         """A connection that is good for messages of `account`. Raises Refused."""
@@ -25,7 +26,7 @@ class Providers:
             case Smtp():
                 return await connect.connect(account.via, secret, self.mail_servers, self.smtp_timeout)
             case SmsApi() | HttpGateway():
-                raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply="there is no client for gateways yet"))
+                return await gateways.connect(account.via, account.channel, secret, self.gateways)
 
     def _secret_of(self, account: Account) -> str | None:
         """The account's secret in the open. Raises Refused when no key of the ring opens it."""

@@ -187,23 +187,31 @@ class Queue:
         )
         return written.matched_count == len(by_id)
 
-    async def take_back(self, now: datetime, known: Collection[str]) -> int:
+    async def accounts_of_lost_claims(self, now: datetime) -> list[str]:
+        """Accounts of which a claim ran out."""
+        return await self._messages.distinct("account_id", {"status": Status.SENDING, "claim.until": {"$lt": now}})
+
+    async def take_back(
+        self, account_ids: Sequence[str], now: datetime, known: Collection[str], *, is_sure: bool
+    ) -> int:
         """Make what a dead worker had claimed due again; returns how many.
 
         Claims with the tokens `known` are left alone: what came of them is about to be written.
 
-        Nobody knows whether the provider has it: the next attempt may be the second, and is marked so.
+        Nobody knows whether the provider has it: the next attempt may be the second, and is marked so, unless
+        `is_sure`: these accounts' providers send nothing twice.
         """
         attempt = {"at": "$claim.at", "ended_at": now, "outcome": Outcome.UNKNOWN, "reply": LOST_WORKER}
+        lost = {"claim.until": {"$lt": now}, "claim.token": {"$nin": list(known)}}
         taken = await self._messages.update_many(
-            {"status": Status.SENDING, "claim.until": {"$lt": now}, "claim.token": {"$nin": list(known)}},
+            {"status": Status.SENDING, "account_id": {"$in": list(account_ids)}, **lost},
             [
                 {
                     "$set": {
                         "status": Status.WAITING,
                         "due_at": now,
                         "retry_at": now,
-                        "possible_duplicate": True,
+                        "possible_duplicate": "$possible_duplicate" if is_sure else True,
                         "attempts": {"$concatArrays": ["$attempts", [attempt]]},
                     }
                 },
@@ -242,8 +250,17 @@ class Queue:
             {"$set": {"due_at": now, "retry_at": now}},
         )
 
+    async def doubt(self, account_id: str) -> None:
+        """Mark what the account's provider may have, and another will get: only the first knows what it has sent."""
+        for status in (Status.WAITING, Status.ERROR):
+            await self._messages.update_many(
+                {"status": status, "account_id": account_id, "attempts.outcome": Outcome.UNKNOWN},
+                {"$set": {"possible_duplicate": True}},
+            )
+
     async def hold(self, account_id: str) -> None:
         """Let the waiting messages of an account that is gone wait for another."""
+        await self.doubt(account_id)
         await self._messages.update_many(
             {"status": Status.WAITING, "account_id": account_id},
             {

@@ -93,7 +93,7 @@ class Results:
         attempt |= {"code": answer.code, "enhanced": answer.enhanced}
         sent = answer.outcome is Outcome.SENT
         change: Document = {"error": None if sent else answer.reply}
-        if answer.outcome is Outcome.UNKNOWN:
+        if answer.outcome is Outcome.UNKNOWN and not account.via.is_idempotent:
             change["possible_duplicate"] = True
             metrics.POSSIBLE_DUPLICATES.labels(message["channel"]).inc()
         is_final = sent or answer.outcome in FINAL
@@ -101,7 +101,8 @@ class Results:
         if not is_final and has_expired(due_since, now, self._rules.max_age):
             answer = replace(answer, outcome=Outcome.EXPIRED)
         elif not is_final:
-            due_at = now + next_delay(self._rules.delays, len(message["attempts"]) + 1)
+            delay = next_delay(self._rules.delays, len(message["attempts"]) + 1)
+            due_at = now + max(delay, timedelta(seconds=answer.retry_after or 0))
             change |= {
                 "status": Status.WAITING,
                 "due_at": due_at,

@@ -1,14 +1,16 @@
 """Requests and answers about the box; those about sender accounts are in `account_schemas.py`."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.errors import Problem
 from common.mongo import Document
 from outbox.domain import ACCOUNT_STOPPED, Account, Status, orders_of
+from outbox.segments import segments_of
 
 KEEP_DAYS_LEAST, KEEP_DAYS_MOST = 1, 365
 
@@ -16,6 +18,14 @@ KEEP_DAYS_LEAST, KEEP_DAYS_MOST = 1, 365
 class RecipientView(BaseModel):
     address: str
     name: str
+
+
+class SegmentsView(BaseModel):
+    """An SMS as it is sent and paid for."""
+
+    alphabet: Literal["gsm7", "ucs2"]
+    units: int = Field(description="Septets, or UTF-16 code units.")
+    parts: int
 
 
 class AttemptView(BaseModel):
@@ -69,6 +79,7 @@ class MessageDetail(MessageView):
 
     text: str
     html: str
+    segments: SegmentsView | None = Field(description="Of an SMS: how many it is.")
     history: list[AttemptView]
     provider_id: str | None = Field(description="what the provider knows it by: its own id, or the Message-ID (B2)")
 
@@ -80,7 +91,9 @@ class MessageDetail(MessageView):
         content = document["content"]
         row = _row(document, accounts)
         provider_id = document["attempts"][-1]["provider_id"] or None if row["status"] is Status.SENT else None
-        return cls(**row, text=content["text"], html=content["html"], history=history, provider_id=provider_id)
+        parts = SegmentsView(**asdict(segments_of(content["text"]))) if row["channel"] == "sms" else None
+        words: Document = {"text": content["text"], "html": content["html"], "segments": parts}
+        return cls(**row, **words, history=history, provider_id=provider_id)
 
 
 class BoxSettings(BaseModel):

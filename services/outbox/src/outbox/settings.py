@@ -24,6 +24,14 @@ class Settings(ServiceSettings):
     smtp_idle_seconds: float = Field(default=30.0, gt=0, description="an idle connection is closed after this")
     smtp_allowed_inner_hosts: str = Field(default="", description="inner addresses that accounts may name, with commas")
     smtp_ports: str = Field(default="25,465,587,2525", description="ports that accounts may name; * for any")
+    gateway_timeout_seconds: float = Field(default=30.0, gt=0, description="for the whole answer of a gateway")
+    gateway_longest_wait_seconds: float = Field(
+        default=3600.0, ge=0, description="most that a gateway's Retry-After is heeded"
+    )
+    gateway_allowed_inner_hosts: str = Field(
+        default="", description="inner gateways that accounts may name, also without TLS, with commas"
+    )
+    gateway_ports: str = Field(default="443", description="ports that accounts may name in URLs; * for any")
     prune_look_seconds: float = Field(default=60.0, gt=0, description="how often partners who sent mail are looked at")
     prune_after_days: float = Field(default=7.0, gt=0, description="what finished before goes when new mail is sent")
 
@@ -33,9 +41,26 @@ class Settings(ServiceSettings):
 
     @property
     def inner_hosts(self) -> frozenset[str]:
-        return frozenset(part.strip() for part in self.smtp_allowed_inner_hosts.split(",") if part.strip())
+        return _names(self.smtp_allowed_inner_hosts)
+
+    @property
+    def inner_gateways(self) -> frozenset[str]:
+        return _names(self.gateway_allowed_inner_hosts)
 
     @property
     def ports(self) -> frozenset[int] | None:
+        """Of mail servers; None: any."""
+        return _ports(self.smtp_ports)
+
+    @property
+    def ports_of_gateways(self) -> frozenset[int] | None:
         """None: any."""
-        return None if self.smtp_ports.strip() == "*" else frozenset(int(part) for part in self.smtp_ports.split(","))
+        return _ports(self.gateway_ports)
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+
+def _ports(text: str) -> frozenset[int] | None:
+    return None if text.strip() == "*" else frozenset(int(part) for part in text.split(","))

@@ -1,0 +1,213 @@
+"""Sending through an HTTP gateway: one connection, one POST after another.
+
+A connection is opened as a mail server's is (`connect.Network`): to an address that was checked, so that no name leads
+into the operator's network, and before the first request, so that a gateway that is away costs no message an attempt of
+its own. Redirects are not followed, no proxy is asked, and of an answer only the beginning is read.
+"""
+
+import asyncio
+import json
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import httpcore
+
+from outbox.channels import Refused
+from outbox.connect import Network
+from outbox.domain import Answer, HostRefused, Outcome
+from outbox.gateway_answers import points_left, retry_after_of, understand_http, understand_smsapi
+from outbox.mime import Mail
+from outbox.smtp import words_for
+from outbox.via import HttpGateway, SmsApi
+
+MOST_ANSWER_BYTES = 64_000
+_PLACEHOLDER = re.compile(r"\{(to|text|sender|id|channel)\}")
+_FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
+
+Gateway = SmsApi | HttpGateway
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How gateways are spoken to. Times are seconds; `longest_wait` is the most that a `Retry-After` may ask for."""
+
+    network: Network
+    timeout: float
+    longest_wait: float
+
+
+async def connect(via: Gateway, channel: str, secret: str | None, rules: Rules) -> "GatewayConnection":
+    """A connection to the gateway. Raises Refused."""
+    url = urlsplit(via.url)
+    host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+    try:
+        connected = await rules.network.connect(host, port, rules.timeout)
+        secured: Mapping[str, Any] = {}
+        if url.scheme == "https":
+            secured = {"ssl": tls_context(), "server_hostname": host, "ssl_handshake_timeout": rules.timeout}
+        reader, writer = await asyncio.open_connection(sock=connected, **secured)
+    except HostRefused as error:
+        raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply=error.words)) from None
+    except (OSError, TimeoutError) as error:
+        raise Refused(Answer(Outcome.TRY_AGAIN, reply=f"{host} {words_for(error)}")) from None
+    return GatewayConnection(via, channel, secret, _Stream(reader, writer), rules)
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+class GatewayConnection:
+    """A connection to a gateway, for one message after another."""
+
+    def __init__(self, via: Gateway, channel: str, secret: str | None, stream: "_Stream", rules: Rules) -> None:
+        self._via = via
+        self._channel = channel
+        self._secret = secret
+        self._stream = stream
+        self._rules = rules
+        self._http = httpcore.AsyncHTTP11Connection(httpcore.URL(via.url).origin, stream)
+
+    @property
+    def is_open(self) -> bool:
+        """False too when the gateway has closed it."""
+        return not (self._http.is_closed() or self._http.has_expired())
+
+    def close(self) -> None:
+        self._stream.close()
+
+    async def check(self) -> Answer:
+        """SMSAPI is asked for our profile; other gateways have no harmless question. Raises Refused."""
+        if isinstance(self._via, HttpGateway):
+            return Answer(Outcome.SENT, reply="connected; whether it takes the secret shows with the first message")
+        answered = await self._ask("GET", f"{self._via.url}/profile", b"", {})
+        if isinstance(answered, Answer):
+            return answered
+        status, body, _ = answered
+        answer = self._safe(understand_http(status, body, None, None))
+        return replace(answer, reply=points_left(body)) if answer.outcome is Outcome.SENT else answer
+
+    async def send(self, mail: Mail, then: Mail | None = None) -> Answer:
+        """One text to one recipient. After a broken exchange the connection is closed.
+
+        Raises Refused when the gateway does not take the account.
+        """
+        answer = self._safe(await self._post(mail))
+        if answer.outcome is Outcome.ACCOUNT_REFUSED:
+            self.close()
+            raise Refused(answer)
+        return answer
+
+    async def _post(self, mail: Mail) -> Answer:
+        via = self._via
+        if isinstance(via, SmsApi):
+            answered = await self._ask("POST", f"{via.url}/sms.do", _form(mail), {"Content-Type": _FORM})
+        else:
+            headers = {"Content-Type": _JSON}
+            if via.idempotency_header:
+                headers[via.idempotency_header] = mail.message_id
+            answered = await self._ask("POST", via.url, _filled(via.body, mail, self._channel), headers)
+        if isinstance(answered, Answer):
+            return answered
+        status, body, retry_after = answered
+        if isinstance(via, SmsApi):
+            return understand_smsapi(status, body, retry_after)
+        return understand_http(status, body, via.provider_id_at, retry_after)
+
+    async def _ask(
+        self, method: str, url: str, content: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, bytes, float | None] | Answer:
+        """(status, the beginning of the body, seconds to wait); or what a lost answer means."""
+        headers = {"Host": urlsplit(url).netloc, "Accept": _JSON, "Content-Length": str(len(content)), **headers}
+        request = httpcore.Request(method, url, headers=[*headers.items(), *self._proof().items()], content=content)
+        try:
+            async with asyncio.timeout(self._rules.timeout):
+                response = await self._http.handle_async_request(request)
+                body = await _beginning(response)
+        except (httpcore.ProtocolError, httpcore.NetworkError, OSError, TimeoutError) as error:
+            self.close()
+            words = "did not answer in time" if isinstance(error, TimeoutError) else "broke off the conversation"
+            return Answer(Outcome.UNKNOWN, reply=f"the gateway {words}")
+        asked = [value.decode("ascii", "replace") for name, value in response.headers if name.lower() == b"retry-after"]
+        retry_after = retry_after_of(asked[0], datetime.now(UTC), self._rules.longest_wait) if asked else None
+        return response.status, body, retry_after
+
+    def _proof(self) -> dict[str, str]:
+        """The header that says who we are."""
+        if self._secret is None:
+            return {}
+        header = self._via.secret_header if isinstance(self._via, HttpGateway) else None
+        return {header: self._secret} if header else {"Authorization": f"Bearer {self._secret}"}
+
+    def _safe(self, answer: Answer) -> Answer:
+        """The answer without our secret, should the gateway repeat it."""
+        return replace(answer, reply=answer.reply.replace(self._secret, "…")) if self._secret else answer
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """An open connection as httpcore wants it. Closing does not wait; its user has the clock."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  httpcore's name
+        return await self._reader.read(max_bytes)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  httpcore's name
+        self._writer.write(buffer)
+        await self._writer.drain()
+
+    async def aclose(self) -> None:
+        self.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Readable while nothing was asked: the gateway has closed it."""
+        return self._reader.at_eof() or self._writer.is_closing() if info == "is_readable" else None
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def _beginning(response: httpcore.Response) -> bytes:
+    """The body, as far as it is read. What is longer is cut, and its connection closed."""
+    body = b""
+    async for part in response.aiter_stream():
+        body += part
+        if len(body) > MOST_ANSWER_BYTES:
+            break
+    await response.aclose()
+    return body[:MOST_ANSWER_BYTES]
+
+
+def _form(mail: Mail) -> bytes:
+    fields = {"to": mail.to_address, "message": mail.text, "from": mail.from_address, "format": "json"}
+    fields |= {"encoding": "utf-8", "idx": mail.message_id, "check_idx": "1"}
+    return urlencode(fields).encode()
+
+
+def _filled(body: str, mail: Mail, channel: str) -> bytes:
+    """The gateway's document with the message put in."""
+    values = {
+        "to": mail.to_address,
+        "text": mail.text,
+        "sender": mail.from_address,
+        "id": mail.message_id,
+        "channel": channel,
+    }
+
+    def fill(part: Any) -> Any:
+        if isinstance(part, str):
+            return _PLACEHOLDER.sub(lambda found: values[found.group(1)], part)
+        if isinstance(part, list):
+            return [fill(one) for one in part]
+        return {name: fill(value) for name, value in part.items()} if isinstance(part, dict) else part
+
+    return json.dumps(fill(json.loads(body))).encode()
