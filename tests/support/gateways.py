@@ -1,6 +1,6 @@
 """Gateways that keep what they get and answer as they are told: SMSAPI, and one that takes JSON.
 
-A real HTTP server on a free port of the loopback, small enough to break off, be silent, or say nonsense when a test wants.
+A real HTTP server on the loopback, small enough to break off, be silent, or say nonsense when a test wants it to.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import json
 import ssl
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -76,6 +76,7 @@ class Gateway:
     script: dict[str, list[Scripted]] = field(default_factory=lambda: {})
     delay: float = 0.0
     connections: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -107,19 +108,23 @@ class Gateway:
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         """False when the connection ends here."""
-        await asyncio.sleep(self.delay)
+        await self._pause(self.delay)
         scripted = self._scripted(request)
-        if scripted is None or scripted.after:
-            usual = self._usual(request)
-            scripted = scripted or usual
-        await asyncio.sleep(scripted.delay)
-        if not scripted.status:
+        usual = self._usual(request) if scripted is None or scripted.after else None
+        answer = scripted or usual or DROPPED
+        await self._pause(answer.delay)
+        if not answer.status:
             return False
-        head = {"Content-Length": str(len(scripted.body)), "Content-Type": "application/json", **scripted.headers}
-        lines = [f"HTTP/1.1 {scripted.status} Scripted", *(f"{name}: {value}" for name, value in head.items()), "", ""]
-        writer.write("\r\n".join(lines).encode() + scripted.body)
+        head = {"Content-Length": str(len(answer.body)), "Content-Type": "application/json", **answer.headers}
+        lines = [f"HTTP/1.1 {answer.status} Scripted", *(f"{name}: {value}" for name, value in head.items()), "", ""]
+        writer.write("\r\n".join(lines).encode() + answer.body)
         await writer.drain()
         return True
+
+    async def _pause(self, seconds: float) -> None:
+        """Let so much time pass, unless it is over."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.over.wait(), seconds)
 
     def _scripted(self, request: Request) -> Scripted | None:
         if request.method != "POST":
@@ -183,4 +188,5 @@ async def listening(gateway: Gateway, tls: ssl.SSLContext | None = None) -> Asyn
     server = await asyncio.start_server(gateway.serve, "127.0.0.1", 0, ssl=tls)
     gateway.port = server.sockets[0].getsockname()[1]
     yield gateway
+    gateway.over.set()
     server.close()

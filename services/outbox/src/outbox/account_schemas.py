@@ -1,6 +1,7 @@
 """Requests and answers about sender accounts: flat documents, told apart by `via`."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -54,7 +55,14 @@ def _complete(body: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return body
 
 
+def _printable(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
+        raise ValueError("visible ASCII characters only")
+    return secret
+
+
 FreeHeader = Annotated[Header, AfterValidator(_free)]
+HeaderSecret = Annotated[Secret, AfterValidator(_printable)]
 Body = Annotated[dict[str, JsonValue], AfterValidator(_complete)]
 
 
@@ -146,13 +154,13 @@ class NewFaxByMail(_New, _FaxByMail):
 class NewSmsApi(_New, _SmsApi):
     """SMSAPI (B11). The token is kept encrypted and never shown again."""
 
-    token: Annotated[Secret, Field(pattern=r"^[!-~]+$")] | None = None
+    token: HeaderSecret | None = None
 
 
 class NewHttp(_New, _Http):
     """A gateway that takes a message as one POST of JSON (B11). The secret is kept encrypted and never shown again."""
 
-    secret: Annotated[Secret, Field(pattern=r"^[!-~]+$")] | None = None
+    secret: HeaderSecret | None = None
 
 
 class SmtpView(_View, _Smtp):
