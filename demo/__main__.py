@@ -7,18 +7,19 @@ import httpx
 from rich.console import Console
 
 from demo.addresses import Addresses
-from demo.story import begin, check_inbox, deliver, explain, explain_afterwards, set_up
+from demo.story import begin, check_arrivals, deliver, explain, explain_afterwards, set_up
+from tests.support.gateways import Gateway, listening
 
 
 async def play(at: Addresses, show: Console) -> bool:
     """The whole story, once; True when every message arrived."""
-    async with httpx.AsyncClient(timeout=20) as client:
-        story = await begin(at, client, show)
+    async with httpx.AsyncClient(timeout=20) as client, listening(Gateway()) as texts:
+        story = await begin(at, client, show, texts)
         await set_up(story)
         await explain(story)
         trace_id = await deliver(story)
         await explain_afterwards(story, trace_id)
-        arrived = await check_inbox(story)
+        arrived = await check_arrivals(story)
     show.rule("[bold]Look around")
     show.print(f"mail inbox   {at.inbox}\ntrace page   {at.traces}/zipkin/")
     for name, url in at.services.items():

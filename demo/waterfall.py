@@ -40,7 +40,8 @@ def waterfall(spans: list[dict[str, Any]]) -> Table:
             "sent",
             "delivered",
         )
-        name = f"{span['name']} {span.get('tags', {}).get('smtp.code', '')}".strip()
+        tags = span.get("tags", {})
+        name = f"{span['name']} {tags.get('smtp.code') or tags.get('http.code', '')}".strip()
         table.add_row(
             span.get("localEndpoint", {}).get("serviceName", "?"),
             name,

@@ -267,7 +267,8 @@ async def test_of_an_endless_answer_only_the_beginning_is_read(platform: Platfor
     async with listening(Gateway()) as gateway:
         partner, _ = await add_account(outbox, http_fields(gateway))
         wanted = sms(partner)
-        gateway.script[wanted.recipient.address] = [Scripted(200, b"x" * 5_000_000)]
+        endless = Scripted(200, b"x" * 1_000_000, {"Content-Length": "1000000000"})
+        gateway.script[wanted.recipient.address] = [endless]
         await request(outbox, wanted)
         [row] = await settled(outbox, partner, "SENT")
         [attempt] = (await detail(outbox, partner, wanted.message_id))["history"]

@@ -76,7 +76,8 @@ class Gateway:
     script: dict[str, list[Scripted]] = field(default_factory=lambda: {})
     delay: float = 0.0
     connections: int = 0
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _open: dict[asyncio.StreamWriter, asyncio.Task[Any]] = field(default_factory=lambda: {})
 
     @property
     def url(self) -> str:
@@ -96,6 +97,9 @@ class Gateway:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[writer] = task
         try:
             while request := await _read(reader):
                 self.requests.append(request)
@@ -104,7 +108,16 @@ class Gateway:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            del self._open[writer]
             writer.close()
+
+    async def end(self) -> None:
+        """Break off every conversation."""
+        self._over.set()
+        for writer in self._open:
+            writer.close()
+        if self._open:
+            await asyncio.wait(list(self._open.values()))
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         """False when the connection ends here."""
@@ -124,7 +137,7 @@ class Gateway:
     async def _pause(self, seconds: float) -> None:
         """Let so much time pass, unless it is over."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.over.wait(), seconds)
+            await asyncio.wait_for(self._over.wait(), seconds)
 
     def _scripted(self, request: Request) -> Scripted | None:
         if request.method != "POST":
@@ -188,5 +201,5 @@ async def listening(gateway: Gateway, tls: ssl.SSLContext | None = None) -> Asyn
     server = await asyncio.start_server(gateway.serve, "127.0.0.1", 0, ssl=tls)
     gateway.port = server.sockets[0].getsockname()[1]
     yield gateway
-    gateway.over.set()
     server.close()
+    await gateway.end()

@@ -213,7 +213,9 @@ async def add_account(outbox: Outbox, account: Account) -> Account:
 async def replace_account(outbox: Outbox, account: Account) -> Account:
     """Change a sender account (B11); without a password the old one stays, as long as it goes to the same server.
 
-    If it was stopped, it is tried again (B9). Raises AccountUnknown, PortRefused, UrlRefused, OtherKind, PasswordNeeded.
+    If it was stopped, it is tried again (B9).
+
+    Raises AccountUnknown, PortRefused, UrlRefused, OtherKind, PasswordNeeded.
     """
     before = await outbox.store.account(account.partner_id, account.id)
     if before is not None and not account.is_like(before):
