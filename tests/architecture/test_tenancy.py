@@ -33,6 +33,7 @@ REQUESTS_MAY_REACH = {
     "outbox": {
         "release": "its filter has the partner",
         "hasten": "the same",
+        "doubt": "of an account that was found to be the caller's",
         "hold": "by the account's id, after the caller's own account was removed",
     },
     "crm": {},
