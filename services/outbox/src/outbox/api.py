@@ -12,7 +12,7 @@ from common.errors import Invalid, NotSignedIn, PermissionMissing
 from common.events import MessageChannel
 from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provided, time_position
 from common.mongo import Document
-from outbox import account_schemas, exports, handlers
+from outbox import account_handlers, account_schemas, exports, handlers
 from outbox.account_schemas import AccountFields, AccountHealth, AccountView, TestResult, view_of
 from outbox.domain import (
     AccountStopped,
@@ -192,19 +192,19 @@ async def add_account(
 ) -> AccountView:
     """A new sender account (B11). Messages that waited for one leave at once."""
     account = account_schemas.to_domain(new, caller.partner_id, settings.account_connections)
-    return view_of(await handlers.add_account(outbox, account))
+    return view_of(await account_handlers.add_account(outbox, account))
 
 
 @router.get("/accounts", tags=["accounts"], responses=ALWAYS)
 async def list_accounts(caller: Reader, outbox: OutboxDep) -> list[AccountView]:
     """The partner's sender accounts; never their secrets."""
-    return [view_of(account) for account, _ in await handlers.health(outbox, caller.partner_id)]
+    return [view_of(account) for account, _ in await account_handlers.health(outbox, caller.partner_id)]
 
 
 @router.get("/accounts/health", tags=["accounts"], responses=ALWAYS)
 async def health(caller: Reader, outbox: OutboxDep) -> list[AccountHealth]:
     """Whether each account works, since when not, the provider's last words, and which are stopped (B9)."""
-    return [AccountHealth.of(*one) for one in await handlers.health(outbox, caller.partner_id)]
+    return [AccountHealth.of(*one) for one in await account_handlers.health(outbox, caller.partner_id)]
 
 
 @router.put(
@@ -220,13 +220,13 @@ async def replace_account(
     If it was stopped, everything that waits for it is tried at once (B9).
     """
     account = account_schemas.to_domain(new, caller.partner_id, settings.account_connections, account_id)
-    return view_of(await handlers.replace_account(outbox, account))
+    return view_of(await account_handlers.replace_account(outbox, account))
 
 
 @router.delete("/accounts/{account_id}", status_code=204, tags=["accounts"], responses=ALWAYS | errors(AccountUnknown))
 async def remove_account(account_id: str, caller: AccountWriter, outbox: OutboxDep) -> None:
     """Delete a sender account; what waits for it then waits for another."""
-    await handlers.remove_account(outbox, caller.partner_id, account_id)
+    await account_handlers.remove_account(outbox, caller.partner_id, account_id)
 
 
 @router.post("/accounts/{account_id}/test", tags=["accounts"], responses=ALWAYS | errors(AccountUnknown))
@@ -235,4 +235,4 @@ async def try_account(account_id: str, caller: AccountWriter, outbox: OutboxDep)
 
     If it works, the account is not stopped any more, and everything that waits for it leaves at once (B9).
     """
-    return TestResult.of(await handlers.try_account(outbox, caller.partner_id, account_id))
+    return TestResult.of(await account_handlers.try_account(outbox, caller.partner_id, account_id))

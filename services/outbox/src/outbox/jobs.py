@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from common import metrics
 from common.jobs import Job, Stop
-from outbox import handlers
+from outbox import account_handlers, handlers
 from outbox.handlers import Outbox
 from outbox.stops.handlers import Stops, tell_owners
 
@@ -17,7 +17,7 @@ def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float) -> list[Job]:
         Job("delivery leases", outbox.delivery.leases),
         _every(1.0, "taking back", lambda: _take_back(outbox)),
         _every(1.0, "relay", lambda: handlers.relay(outbox)),
-        _every(2.0, "account search", lambda: handlers.find_accounts(outbox)),
+        _every(2.0, "account search", lambda: account_handlers.find_accounts(outbox)),
         _every(1.0, "account stops", lambda: tell_owners(stops)),
         _every(10.0, "queue metrics", lambda: _measure(outbox, stops)),
         _every(prune_look_seconds, "pruning", lambda: handlers.prune(outbox)),

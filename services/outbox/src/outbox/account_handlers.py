@@ -1,0 +1,92 @@
+"""The use cases about sender accounts, one function each (B9, B11)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from outbox.domain import Account, AccountUnknown, Answer, OtherKind, Outcome, PasswordNeeded
+from outbox.handlers import Outbox
+
+
+async def add_account(outbox: Outbox, account: Account) -> Account:
+    """A new sender account (B11); messages that waited for one leave. Raises PortRefused, UrlRefused."""
+    account = _sealed(outbox, account)
+    await outbox.store.add_account(account)
+    await _release(outbox, account)
+    return account
+
+
+async def replace_account(outbox: Outbox, account: Account) -> Account:
+    """Change a sender account (B11); without a secret the old one stays, as long as it goes to the same server.
+
+    If it was stopped, it is tried again (B9).
+
+    Raises AccountUnknown, PortRefused, UrlRefused, OtherKind, PasswordNeeded.
+    """
+    before = await outbox.store.account(account.partner_id, account.id)
+    if before is not None and not account.is_like(before):
+        raise OtherKind("Make a new account for another channel or another way.")
+    if before is not None and before.secret and account.secret is None and not account.goes_where(before):
+        # Otherwise whoever may change an account, but does not know its password, could have it sent to himself.
+        raise PasswordNeeded("Where it goes has changed: send the secret too.")
+    if before is not None and not account.goes_where(before):
+        await outbox.queue.doubt(account.id)
+    now = datetime.now(UTC)
+    changed = await outbox.store.replace_account(_sealed(outbox, account), now)
+    if changed is None:
+        raise AccountUnknown("There is no such sender account.")
+    await outbox.queue.hasten(changed.partner_id, changed.id, now)
+    await _release(outbox, changed)
+    return changed
+
+
+def _sealed(outbox: Outbox, account: Account) -> Account:
+    outbox.places.check(account.via)
+    if account.secret is None:
+        return account
+    return replace(account, secret=outbox.keyring.seal(account.secret, f"{account.partner_id}/{account.id}"))
+
+
+async def _release(outbox: Outbox, account: Account) -> None:
+    if account.is_default:
+        await outbox.queue.release(account.partner_id, account.channel, account.id, datetime.now(UTC))
+    outbox.delivery.look_at(account.id)
+
+
+async def remove_account(outbox: Outbox, partner_id: str, account_id: str) -> None:
+    """Delete a sender account; its waiting messages wait for another. Raises AccountUnknown."""
+    if not await outbox.store.remove_account(partner_id, account_id):
+        raise AccountUnknown("There is no such sender account.")
+    await outbox.queue.hold(account_id)
+    outbox.delivery.look_at(account_id)
+
+
+async def try_account(outbox: Outbox, partner_id: str, account_id: str) -> Answer:
+    """Connect and sign in as the account says, and send nothing (B11). If that works, what waits leaves (B9).
+
+    Raises AccountUnknown.
+    """
+    account = await outbox.store.account(partner_id, account_id)
+    if account is None:
+        raise AccountUnknown("There is no such sender account.")
+    answer = await outbox.delivery.try_account(account)
+    if answer.outcome is Outcome.SENT:
+        now = datetime.now(UTC)
+        await outbox.store.release_account(partner_id, account_id, now)
+        await outbox.queue.hasten(partner_id, account_id, now)
+        outbox.delivery.look_at(account_id)
+    return answer
+
+
+async def health(outbox: Outbox, partner_id: str) -> list[tuple[Account, Mapping[str, Any]]]:
+    """Whether each account works, from real attempts (B9)."""
+    return await outbox.store.accounts_with_health(partner_id)
+
+
+async def find_accounts(outbox: Outbox) -> None:
+    """Release messages whose account was made at the moment they came in."""
+    waiting = await outbox.queue.without_account()
+    accounts = await outbox.store.default_accounts_of_all_partners(partner_id for partner_id, _ in waiting)
+    for whose in waiting & accounts.keys():
+        await _release(outbox, accounts[whose])
