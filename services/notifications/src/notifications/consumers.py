@@ -112,10 +112,11 @@ class _Running:
 async def _notify(campaigns: Campaigns, topic: str, events: Sequence[Received[Any]]) -> None:
     """Tell of events as every kind that is about them says; what no kind is about is passed over."""
     catalogue = await campaigns.notifications.kinds.current()
+    kinds = {event_type: catalogue.of_event(topic, event_type) for event_type in {event.type for event in events}}
     found: list[Occurrence] = []
     for event in events:
         data = event.data.model_dump(mode="json")
-        for kind in catalogue.of_event(topic, event.type):
+        for kind in kinds[event.type]:
             if kind.audience.is_wide:
                 await launch(campaigns, kind, event, data)
             else:

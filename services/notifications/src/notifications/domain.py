@@ -292,7 +292,7 @@ def at(data: Mapping[str, Any], pointer: str) -> Any:
     """What a JSON Pointer (RFC 6901, members only) names in `data`; None when it is not there."""
     value: Any = data
     for part in pointer.split("/")[1:]:
-        value = value.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(value, Mapping) else None
+        value = value.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(value, dict) else None
     return value
 
 

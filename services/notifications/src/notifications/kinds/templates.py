@@ -57,7 +57,7 @@ class _Language(Environment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         value: Any = None
-        if isinstance(obj, Mapping):
+        if isinstance(obj, dict):  # data are what JSON makes
             value = obj.get(argument)
         elif isinstance(obj, (list, str)) and isinstance(argument, int):
             value = obj[argument] if -len(obj) <= argument < len(obj) else None
@@ -164,7 +164,8 @@ def render(template: Template, values: Mapping[str, Any], most: int) -> str:
 
     What the event lacks is written as nothing.
     """
-    return _joined(template.generate({**values, costs.STEPS: Steps()}), most)
+    context = template.new_context({**values, costs.STEPS: Steps()}, shared=True)  # nothing else has these values
+    return _joined(template.root_render_func(context), most)
 
 
 def _joined(pieces: Iterable[str], most: int) -> str:
