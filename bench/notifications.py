@@ -1,43 +1,55 @@
-"""Events per second through notifications, one recipient each, against a bare loop over the same records."""
+"""Events per second through notifications, one recipient each, against a bare loop over the same records.
+
+With few partners and with many; of the many also how soon all are known anew, and what that needs of memory.
+"""
 
 import asyncio
 import os
 import sys
 from collections.abc import Sequence
 
+from bench.marketplace import Marketplace
+from bench.replica import EVENTS, WARM, Replica
 from bench.runner import Row, in_turn
 from bench.setting import Progress, platform
-from common.events import ContactChanged, MessageRequested, OrderCreated, PartnerChanged
-from common.events.envelope import Event
+from common.events import MessageRequested
 from tests.support.platform import Platform
 
-PARTNERS = 200
-EVENTS = 20_000
-GOAL = 0.5
+SMALL = Marketplace(partners=200)
+LARGE = Marketplace(partners=10_000, persons=20)
+HALF = Marketplace(partners=5_000, persons=20)
+GOAL_RATE = 0.5
+GOAL_KNOWN_SECONDS = 30
+GOAL_MEMORY_MB = 200
+GOAL_GROWTH = 1.1
 
 
 async def bench() -> Sequence[Row]:
-    """The row: notifications' rate over the bare loop's."""
+    """The rows: the rates over the bare loop's; of many partners also seconds until all are known, and memory."""
     async with platform() as at:
-        bare, ours = await in_turn(lambda number: bare_rate(at, number), lambda number: service_rate(at, number))
-    return [Row("notifications: events resolved, rendered, published", ours, "events/s", bare, GOAL)]
+        few = await Replica.of(SMALL, at)
+        await few.know_everybody()
+        few_rates = await in_turn(lambda number: bare_rate(at, SMALL, number), few.rate)
+        many, half = await Replica.of(LARGE, at), await Replica.of(HALF, at)
+        await half.know_everybody()
+        await half.rate(0)
+        known = await many.know_everybody()
+        many_rates = await in_turn(lambda number: bare_rate(at, LARGE, number), many.rate)
+    size = f"{LARGE.partners:,} partners × {LARGE.persons}"
+    peak = many.peak_mb
+    return [
+        Row("notifications: events resolved, rendered, published", few_rates[1], "events/s", few_rates[0], GOAL_RATE),
+        Row(f"notifications: the same with {size}", many_rates[1], "events/s", many_rates[0], GOAL_RATE),
+        Row(f"notifications: {size}, known anew", known, "s", goal=GOAL_KNOWN_SECONDS, at_most=True),
+        Row(f"notifications: {size}, most memory", peak, "MB", goal=GOAL_MEMORY_MB, at_most=True),
+        Row("notifications: over that with half of them", peak, "MB", half.peak_mb, GOAL_GROWTH, at_most=True),
+    ]
 
 
-async def service_rate(at: Platform, number: int, **environment: str) -> float:
-    """Events per second of one notifications process with a backlog, in the round `number`."""
-    own = await at.apart(f"notifications{len(environment)}")
-    service = await own.service("notifications", **environment)
-    await announce_partners(own)
-    await warm(own, f"warm{number}")
-    await service.stop()
-    await own.io.publish_many(orders(EVENTS, f"order{number}"))
-    return await Progress(own, MessageRequested.TOPIC).rate(EVENTS, service.start)
-
-
-async def bare_rate(at: Platform, number: int) -> float:
+async def bare_rate(at: Platform, marketplace: Marketplace, number: int) -> float:
     """Events per second of the bare loop, with the same records on topics of its own."""
-    own = await at.apart(f"bare{number}")
-    await own.io.publish_many(orders(EVENTS, f"order{number}"))
+    own = await at.apart(f"bare, {marketplace.partners} partners, {number}")
+    await own.io.publish_many(marketplace.orders(WARM + EVENTS, f"order{number}"))
     environment = {**os.environ, "KAFKA_BOOTSTRAP": own.kafka_bootstrap, "KAFKA_PREFIX": own.prefix}
     environment |= {"MONGO_URL": own.mongo_url, "MONGO_DATABASE": own.prefix.strip(".") + "_bare"}
     process: list[asyncio.subprocess.Process] = []
@@ -47,38 +59,8 @@ async def bare_rate(at: Platform, number: int) -> float:
         process.append(await asyncio.create_subprocess_exec(*command, env=environment))
 
     try:
-        return await Progress(own, MessageRequested.TOPIC).rate(EVENTS, begin)
+        return await Progress(own, MessageRequested.TOPIC).rate(WARM + EVENTS, begin, WARM)
     finally:
         for one in process:
             one.kill()
             await one.wait()
-
-
-async def announce_partners(own: Platform) -> None:
-    """Partners with a manager each, as identity and contacts announce them."""
-    states: list[tuple[str, Event]] = []
-    for i in range(PARTNERS):
-        partner, address = f"prt_{i}", f"manager{i}@partner{i}.example"
-        states.append(
-            (f"p{i}", PartnerChanged(partner_id=partner, version=1, name=f"Partner {i}", owner_email=address))
-        )
-        person = ContactChanged(
-            partner_id=partner, person_id=f"per_{i}", version=1, first_name="M", email=address, roles=["manager"]
-        )
-        states.append((f"c{i}", person))
-    await own.io.publish_many(states)
-
-
-async def warm(own: Platform, name: str) -> None:
-    """One order per partner, so that everything is projected before the clock runs."""
-    events = own.io.follow(MessageRequested)
-    await own.io.publish_many(orders(PARTNERS, name))
-    await events.wait_for(lambda event: str(event.data.order_number).startswith(f"{name}-"), count=PARTNERS)
-
-
-def orders(count: int, name: str) -> list[tuple[str, Event]]:
-    """`count` orders, spread over the partners."""
-    return [
-        (f"{name}-{i}", OrderCreated(partner_id=f"prt_{i % PARTNERS}", order_number=f"{name}-{i}", total="10.00"))
-        for i in range(count)
-    ]

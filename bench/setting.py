@@ -85,15 +85,17 @@ class Progress:
     async def count(self) -> int:
         return sum((await self._consumer.end_offsets(self._parts)).values())
 
-    async def rate(self, total: int, begin: Callable[[], Awaitable[None]], seconds: float = 300) -> float:
-        """Records per second between the first and the last of `total` that appear after `begin()`."""
+    async def rate(
+        self, total: int, begin: Callable[[], Awaitable[None]], warm: int = 1, seconds: float = 300
+    ) -> float:
+        """Records per second between the first `warm` and the last of `total` that appear after `begin()`."""
         await self._consumer.start()
         before = await self.count()
         await begin()
         end = time.monotonic() + seconds
         first: tuple[float, int] | None = None
         while (seen := await self.count() - before) < total:
-            if seen and first is None:
+            if seen >= warm and first is None:
                 first = (time.perf_counter(), seen)
             if time.monotonic() > end:
                 raise TimeoutError(f"{seen} of {total} records after {seconds} s")

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from bench import notifications, outbox
+from bench import outbox
+from bench.notifications import SMALL
+from bench.replica import Replica
 from bench.runner import Row, in_turn
 from bench.setting import collector, platform, smtp_sink
 
@@ -19,10 +21,10 @@ async def bench() -> Sequence[Row]:
                 "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
                 "OTEL_TRACES_SAMPLER_ARG": "0.1",
             }
-            events = await in_turn(
-                lambda number: notifications.service_rate(at, number),
-                lambda number: notifications.service_rate(at, number, **traced),
-            )
+            plain_replica, traced_replica = await Replica.of(SMALL, at), await Replica.of(SMALL, at, **traced)
+            await plain_replica.know_everybody()
+            await traced_replica.know_everybody()
+            events = await in_turn(plain_replica.rate, traced_replica.rate)
             mails = await in_turn(
                 lambda number: outbox.service_rate(at, smtp, number),
                 lambda number: outbox.service_rate(at, smtp, number, **traced),

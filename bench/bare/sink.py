@@ -4,12 +4,20 @@ import asyncio
 import re
 import sys
 import time
+from contextlib import suppress
 
 NUMBER = re.compile(rb"^Subject: .*?L-(\d+)", re.MULTILINE)
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One connection: everything is accepted."""
+    """One connection, until either side ends it."""
+    with suppress(ConnectionResetError, asyncio.IncompleteReadError):
+        await take_all(reader, writer)
+    writer.close()
+
+
+async def take_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accept everything."""
     writer.write(b"220 sink\r\n")
     while line := await reader.readline():
         match line[:4].upper():
@@ -26,7 +34,6 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 break
             case _:
                 writer.write(b"250 ok\r\n")
-    writer.close()
 
 
 async def main() -> None:
