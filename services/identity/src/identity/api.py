@@ -19,6 +19,7 @@ from identity.schemas import (
     NewUser,
     PartnerChange,
     PartnerView,
+    Registry,
     Token,
     UserChange,
     UserView,
@@ -94,6 +95,12 @@ async def me(caller: SignedIn, identity: IdentityDep) -> UserView:
     return UserView.of(user)
 
 
+@router.get("/permissions", tags=["users"], responses=errors(NotSignedIn))
+async def list_permissions(_: SignedIn) -> Registry:
+    """Every permission in words, and the roles that bundle them (D7)."""
+    return Registry.complete()
+
+
 @router.post("/users", status_code=201, tags=["users"], responses=ALWAYS | errors(EmailTaken, CannotGrant))
 async def create_user(new: NewUser, caller: UsersWriter, identity: IdentityDep) -> UserView:
     """A further user of the caller's partner. Nobody gives a permission that he does not have."""
@@ -114,10 +121,10 @@ async def list_users(
 
 @router.patch("/users/{user_id}", tags=["users"], responses=ALWAYS | errors(NotFound, OwnerFixed, CannotGrant))
 async def change_user(user_id: str, change: UserChange, caller: UsersWriter, identity: IdentityDep) -> UserView:
-    """Change name, permissions or password of a user. It works in new tokens, at the latest after ten minutes."""
+    """Change name, permissions, roles or password of a user. It works in new tokens."""
     wanted = change.model_dump(exclude_unset=True, exclude={"password"}, exclude_none=True)
-    if "permissions" in wanted:
-        wanted["permissions"] = sorted(set(map(str, wanted["permissions"])))
+    for gives in {"permissions", "roles"} & wanted.keys():
+        wanted[gives] = sorted(set(map(str, wanted[gives])))
     password = change.password.get_secret_value() if change.password else None
     return UserView.of(await handlers.change_user(identity, caller, user_id, wanted, password))
 

@@ -65,7 +65,7 @@ class Signer:
             "aud": self._audience,
             "sub": user.id,
             "partner_id": user.partner_id,
-            "permissions": sorted(user.permissions),
+            "permissions": sorted(user.may),
             "iat": now,
             "exp": now + self.lifetime,
             "jti": uuid4().hex,

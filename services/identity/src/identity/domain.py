@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from common.auth import STAFF_ONLY, Permission
+from common.auth import ROLES, STAFF_ONLY, Permission, UserRole
 from common.errors import Conflict, NotSignedIn, PermissionMissing
 
 PLATFORM = "platform"
@@ -61,8 +61,15 @@ class User:
     email: str
     name: str
     permissions: frozenset[str]
+    """Given one by one; an owner has all there are."""
     password_hash: str = field(repr=False)
     is_owner: bool = False
+    roles: frozenset[UserRole] = frozenset()
+
+    @property
+    def may(self) -> frozenset[str]:
+        """All that he may do: his permissions and those of his roles (D7)."""
+        return self.permissions.union(*(ROLES[role].permissions for role in self.roles))
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ async def own_partner(identity: Identity, partner_id: str) -> Partner:
 
 async def create_user(identity: Identity, caller: Caller, user: User, password: str) -> User:
     """A further user of the caller's partner. Raises EmailTaken, CannotGrant."""
-    check_grant(caller.permissions, user.permissions)
+    check_grant(caller.permissions, user.may)
     user = replace(user, password_hash=await identity.passwords.hash(password))
     await identity.store.add_user(user)
     return user
@@ -126,19 +126,22 @@ async def create_user(identity: Identity, caller: Caller, user: User, password: 
 async def change_user(
     identity: Identity, caller: Caller, user_id: str, change: dict[str, Any], password: str | None
 ) -> User:
-    """Change name, permissions or password of a user of the caller's partner.
+    """Change name, permissions, roles or password of a user of the caller's partner.
 
     Raises NotFound, CannotGrant, and OwnerFixed for the owner's permissions, or anything of his by another.
     """
     user = await _known(identity, caller.partner_id, user_id)
-    if user.is_owner and ("permissions" in change or caller.user_id != user.id):
+    gives = {"permissions", "roles"} & change.keys()
+    if user.is_owner and (gives or caller.user_id != user.id):
         raise OwnerFixed("The owner keeps all permissions; only he changes his own name and password.")
-    if "permissions" in change:
-        check_grant(caller.permissions, set(change["permissions"]) ^ user.permissions)
+    if gives:
+        permissions, roles = change.get("permissions", user.permissions), change.get("roles", user.roles)
+        becomes = replace(user, permissions=frozenset(permissions), roles=frozenset(roles))
+        check_grant(caller.permissions, becomes.may ^ user.may)
     if password is not None:
         if user.id != caller.user_id:
             # Whoever sets another's password can act as him: he must not gain permissions by that.
-            check_grant(caller.permissions, user.permissions)
+            check_grant(caller.permissions, user.may)
         change["password_hash"] = await identity.passwords.hash(password)
     changed = await identity.store.change_user(caller.partner_id, user_id, change) if change else user
     if changed is None:

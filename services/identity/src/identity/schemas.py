@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
 
-from common.auth import Permission
+from common.auth import DESCRIPTIONS, ROLES, STAFF_ONLY, Permission, UserRole
 from common.events import Language
 from common.events.marketplace import Identifier
 from common.ids import new_id
@@ -106,10 +106,13 @@ class NewUser(Request):
     name: Name
     password: Password
     permissions: list[Permission] = Field(default_factory=lambda: [], max_length=100)
+    roles: list[UserRole] = Field(default_factory=lambda: [], max_length=100)
 
     def to_domain(self, partner_id: str) -> User:
         permissions = frozenset(map(str, self.permissions))
-        return User(new_id("usr"), partner_id, self.email.casefold(), self.name, permissions, "")
+        return User(
+            new_id("usr"), partner_id, self.email.casefold(), self.name, permissions, "", roles=frozenset(self.roles)
+        )
 
 
 class UserChange(Request):
@@ -117,6 +120,7 @@ class UserChange(Request):
 
     name: Name | None = None
     permissions: list[Permission] | None = Field(default=None, max_length=100)
+    roles: list[UserRole] | None = Field(default=None, max_length=100)
     password: Password | None = None
 
 
@@ -125,7 +129,9 @@ class UserView(BaseModel):
     partner_id: str
     email: str
     name: str
-    permissions: list[str]
+    permissions: list[str] = Field(description="Given one by one.")
+    roles: list[str]
+    may: list[str] = Field(description="All that he may do: his permissions and those of his roles.")
     is_owner: bool
 
     @classmethod
@@ -136,8 +142,58 @@ class UserView(BaseModel):
             email=user.email,
             name=user.name,
             permissions=sorted(user.permissions),
+            roles=sorted(user.roles),
+            may=sorted(user.may),
             is_owner=user.is_owner,
         )
+
+
+class Worded(BaseModel):
+    """The same in two languages."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    pl: str
+    en: str
+
+
+class PermissionView(BaseModel):
+    id: str
+    description: Worded
+    staff_only: bool
+
+
+class RoleView(BaseModel):
+    """A named set of permissions (D7)."""
+
+    id: str
+    name: Worded
+    description: Worded
+    permissions: list[str]
+
+
+class Registry(BaseModel):
+    """Every permission and every role there is."""
+
+    permissions: list[PermissionView]
+    roles: list[RoleView]
+
+    @classmethod
+    def complete(cls) -> "Registry":
+        permissions = [
+            PermissionView(id=one, description=Worded.model_validate(words), staff_only=one in STAFF_ONLY)
+            for one, words in DESCRIPTIONS.items()
+        ]
+        roles = [
+            RoleView(
+                id=role,
+                name=Worded.model_validate(bundle.name),
+                description=Worded.model_validate(bundle.description),
+                permissions=sorted(bundle.permissions),
+            )
+            for role, bundle in ROLES.items()
+        ]
+        return cls(permissions=permissions, roles=roles)
 
 
 class Jwk(BaseModel):

@@ -7,9 +7,10 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
+from common.auth import UserRole
 from common.mongo import Document, Index, Mongo
 from common.relay import announce_index
-from identity.domain import EmailTaken, Partner, SigningKey, User
+from identity.domain import OWNER_PERMISSIONS, EmailTaken, Partner, SigningKey, User
 
 INDEXES = [
     announce_index("partners"),
@@ -49,6 +50,7 @@ class Store:
             "email": user.email,
             "name": user.name,
             "permissions": sorted(user.permissions),
+            "roles": sorted(user.roles),
             "password_hash": user.password_hash,
             "is_owner": user.is_owner,
         }
@@ -141,9 +143,10 @@ def _user(document: Document) -> User:
         partner_id=document["partner_id"],
         email=document["email"],
         name=document["name"],
-        permissions=frozenset(document["permissions"]),
+        permissions=OWNER_PERMISSIONS if document["is_owner"] else frozenset(document["permissions"]),
         password_hash=document["password_hash"],
         is_owner=document["is_owner"],
+        roles=frozenset(map(UserRole, document.get("roles", ()))),
     )
 
 
