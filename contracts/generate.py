@@ -16,7 +16,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from common.events import SigningKeyChanged
+from common.events import AccessRevoked, SigningKeyChanged
 from common.events.envelope import Event
 from common.events.registry import TOPICS, Topic, dead_letter_topic
 
@@ -53,9 +53,9 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
-    policy = {"cleanup.policy": ["delete"], "retention.ms": topic.retention_ms}
-    if topic.compacted:
-        policy = {"cleanup.policy": ["compact"]}
+    keeping = topic.keeping()
+    policy: dict[str, Any] = {name: keeping[name] for name in ("cleanup.policy", "retention.ms") if name in keeping}
+    policy["cleanup.policy"] = str(keeping["cleanup.policy"]).split(",")
     kafka = {"topic": topic.name, "partitions": topic.partitions, "topicConfiguration": policy}
     return {
         "address": topic.name,
@@ -84,8 +84,8 @@ def _operations(topic: Topic) -> dict[str, Any]:
 
 
 def _readers_without_group(topic: Topic) -> tuple[str, ...]:
-    """Whoever checks tokens reads the signing keys: every service, in every process."""
-    return SERVICES if topic.model is SigningKeyChanged else ()
+    """Whoever checks tokens reads the signing keys, and whose are refused: every service, in every process."""
+    return SERVICES if topic.model in (SigningKeyChanged, AccessRevoked) else ()
 
 
 def _whole(channel: dict[str, str]) -> dict[str, Any]:

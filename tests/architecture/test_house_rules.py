@@ -14,6 +14,7 @@ SERVICES: tuple[str, ...] = GENERATOR.SERVICES
 SOURCES = sorted(path for folder in ("libs", "services") for path in (ROOT / folder).rglob("src/**/*.py"))
 OPEN_ROUTES = {
     ("identity", "/sign-in"),
+    ("identity", "/token"),
     ("identity", "/.well-known/jwks.json"),
     ("notifications", "/unsubscribe/{token}"),
 }

@@ -19,6 +19,7 @@ OPEN = {
     "/docs/oauth2-redirect": "the same",
     "/redoc": "the same",
     "/sign-in": "one has no token before",
+    "/token": "the same; a refresh token is the proof",
     "/.well-known/jwks.json": "public keys are public",
     "/unsubscribe/{token}": "readers of mails have no token; the link is signed, and says what it is for",
 }

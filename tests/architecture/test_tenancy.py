@@ -21,6 +21,7 @@ ALL = "of_all_partners"
 REQUESTS_MAY_REACH = {
     "identity": {
         "user_by_email_of_all_partners": "whoever signs in has no partner yet; an address is taken everywhere at once",
+        "going_on_of_all_partners": "whoever continues a session has no partner yet; he has its proof",
         "partners_of_all": "staff",
         "partner_of_request": "staff: the partner that an idempotency key made",
     },
@@ -127,6 +128,7 @@ async def test_dead_letters_are_for_staff_alone(service: str) -> None:
     """F6: every route is refused to whoever has all that a user of a partner can have."""
     app, tokens = GENERATOR.app_of(service), Tokens()
     app.state.token_check.keys.apply(tokens.announcement)
+    app.state.token_check.revocations.at_end()
     owner = tokens.headers("prt_1", *(set(Permission) - STAFF_ONLY))
     paths = {path: methods for path, methods in app.openapi()["paths"].items() if path.startswith("/dead-letters")}
     assert len(paths) == 6

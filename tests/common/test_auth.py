@@ -8,7 +8,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from common.auth import Permission, TokenCheck, TrustedKeys
+from common.auth import Permission, Revocations, TokenCheck, TrustedKeys
 from common.errors import NotSignedIn
 from common.events import SigningKeyChanged
 from tests.support.tokens import AUDIENCE, ISSUER, Tokens
@@ -20,7 +20,12 @@ TOKENS = Tokens()
 def check() -> TokenCheck:
     keys = TrustedKeys()
     keys.apply(TOKENS.announcement)
-    return TokenCheck(keys, ISSUER, AUDIENCE, timedelta(seconds=30))
+    return check_with(keys, Revocations())
+
+
+def check_with(keys: TrustedKeys, revocations: Revocations) -> TokenCheck:
+    """With the settings that services have."""
+    return TokenCheck(keys, revocations, ISSUER, AUDIENCE, timedelta(seconds=30), timedelta(seconds=5))
 
 
 def test_a_good_token_says_who_calls(check: TokenCheck) -> None:
@@ -112,7 +117,7 @@ def test_a_key_past_its_time_is_not_trusted_any_more() -> None:
     retired = {"version": 2, "trusted_until": _now(-60)}
     keys.apply(TOKENS.announcement.model_copy(update=retired))
     with pytest.raises(NotSignedIn):
-        TokenCheck(keys, ISSUER, AUDIENCE, timedelta(seconds=30)).caller(TOKENS.sign("prt_1"))
+        check_with(keys, Revocations()).caller(TOKENS.sign("prt_1"))
 
 
 def test_an_older_state_of_a_key_does_not_bring_trust_back() -> None:

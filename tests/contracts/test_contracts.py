@@ -111,11 +111,12 @@ def test_every_contract_was_released(topic: Topic) -> None:
 
 
 def test_the_topology_is_that_of_the_code() -> None:
-    """F1, F2: every topic is sent by its publisher and read by its readers; the signing keys by all."""
+    """F1, F2: every topic is sent by its publisher and read by its readers; signing keys and revocations by all."""
     operations = DOCUMENTS["asyncapi.json"]["operations"]
     sends = {f"{topic.publisher}.send.{topic.name}" for topic in TOPICS}
     receives = {f"{reader}.receive.{topic.name}" for topic in TOPICS for reader in topic.readers}
-    receives |= {f"{service}.receive.signing_key.changed" for service in GENERATOR.SERVICES}
+    for_everybody = ("signing_key.changed", "access.revoked")
+    receives |= {f"{service}.receive.{topic}" for service in GENERATOR.SERVICES for topic in for_everybody}
     assert {name for name, one in operations.items() if one["action"] == "send"} == sends
     assert {name for name, one in operations.items() if one["action"] == "receive"} == receives
 

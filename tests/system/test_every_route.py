@@ -27,6 +27,9 @@ NEEDS_NO_PERMISSION = {
     "GET /kinds": "the same",
     "GET /kinds/{kind}": "the same",
     "GET /permissions": "a list that is the same for everybody",
+    "GET /sessions": "where whoever asks is signed in",
+    "DELETE /sessions": "about the sessions of whoever asks",
+    "DELETE /sessions/{session_id}": "the same",
     "GET /me": "about whoever asks",
     "GET /partner": "about the company of whoever asks",
 }
@@ -66,14 +69,21 @@ BODIES: dict[str, Any] = {
     "POST /accounts": ACCOUNT,
     "PUT /accounts/{account_id}": ACCOUNT,
 }
+SIGNS_OUT = "DELETE /sessions"
+"""Ends the access of whoever asks, so it is asked last."""
 QUERIES = {"q": "secret", "source": "/test"}
 
 
 def routes() -> Iterator[tuple[str, str, str]]:
     """(service, method, path) of all that is published."""
-    for service in GENERATOR.SERVICES:
-        for path, operations in json.loads((DOCUMENTS / f"{service}.json").read_text())["paths"].items():
-            yield from ((service, method.upper(), path) for method in operations if path not in OPEN)
+    found = [
+        (service, method.upper(), path)
+        for service in GENERATOR.SERVICES
+        for path, operations in json.loads((DOCUMENTS / f"{service}.json").read_text())["paths"].items()
+        for method in operations
+        if path not in OPEN
+    ]
+    yield from sorted(found, key=lambda route: f"{route[1]} {route[2]}" == SIGNS_OUT)
 
 
 class Victim:
@@ -102,6 +112,7 @@ class Victim:
         ]
         user = USER | {"name": word, "email": f"user-{mia}"}
         self.ids["user_id"] = (await call("identity", "POST", "/users", user))["id"]
+        self.ids["session_id"] = (await call("identity", "GET", "/sessions"))["items"][0]["id"]
         self.ids["account_id"] = (await call("outbox", "GET", "/accounts"))[0]["id"]
         await call("notifications", "PUT", "/settings/order.created/words/en", {"subject": word})
         await self.company.would_tell("order.created", {"order_number": "1"}, mia)

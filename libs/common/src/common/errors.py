@@ -102,6 +102,12 @@ class Unavailable(Problem):
     status, code, title = 503, "unavailable", "Temporarily unavailable"
 
 
+class RevocationsUnheard(Unavailable):
+    """503: somebody acts for somebody else, and it is not known whether he still may (E6). Own users go on."""
+
+    code, title = "revocations-unheard", "It is not known whether this access was revoked"
+
+
 class Poison(Exception):
     """A record that can never be processed. `reason` is a stable code, `detail` says why without its contents."""
 

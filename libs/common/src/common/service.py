@@ -20,12 +20,12 @@ from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 
-from common.auth import TokenCheck, TrustedKeys
+from common.auth import Revocations, TokenCheck, TrustedKeys
 from common.dead_letters import api as dead_letters_api
 from common.dead_letters import storage as dead_letters
 from common.dead_letters.handlers import DeadLetters
 from common.dead_letters.jobs import jobs as dead_letter_jobs
-from common.events.identity import SigningKeyChanged
+from common.events.identity import AccessRevoked, SigningKeyChanged
 from common.http import answer_with_problems
 from common.jobs import Backoff, Job, Stop
 from common.kafka.connection import Kafka
@@ -62,9 +62,11 @@ def service_app(
     closes: Sequence[Callable[[], Any]] = (),
 ) -> FastAPI:
     """The app of `name`. `provides`: what routes ask for with `provided(type)`; `closes`: awaited at the end."""
-    keys = TrustedKeys()
-    key_table = Table(SigningKeyChanged, keys.apply, kafka)
-    readers: list[tuple[str, Reader]] = [("signing keys", key_table)]
+    keys, revocations = TrustedKeys(), Revocations()
+    readers: list[tuple[str, Reader]] = [
+        ("signing keys", Table(SigningKeyChanged, keys.apply, kafka)),
+        ("revocations", Table(AccessRevoked, revocations.apply, kafka, revocations.at_end)),
+    ]
     readers += [(f"subscription {one.topic}", one) for one in subscriptions]
     setup = _Setup(mongo, [*indexes, *dead_letters.INDEXES])
     letters = DeadLetters(dead_letters.DeadLetterStore(mongo), kafka)
@@ -89,7 +91,12 @@ def service_app(
     app = FastAPI(title=f"Switchboard {name}", version="1", lifespan=lifespan)
     app.state.provided = {type(one): one for one in (*provides, letters)}
     app.state.token_check = TokenCheck(
-        keys, settings.token_issuer, settings.token_audience, timedelta(seconds=settings.token_leeway_seconds)
+        keys=keys,
+        revocations=revocations,
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        leeway=timedelta(seconds=settings.token_leeway_seconds),
+        silence=timedelta(seconds=settings.revocation_silence_seconds),
     )
     answer_with_problems(app)
     for router in (*routers, dead_letters_api.router):

@@ -75,6 +75,9 @@ class ServiceSettings(KafkaSettings):
     token_issuer: str = "https://identity.switchboard"  # noqa: S105
     token_audience: str = "switchboard"  # noqa: S105
     token_leeway_seconds: int = Field(default=30, ge=0, le=300, description="tolerated difference of clocks")
+    revocation_silence_seconds: float = Field(
+        default=5, ge=2, le=60, description="without news of revocations nobody acts for somebody else after this"
+    )
 
     @property
     def database(self) -> str:

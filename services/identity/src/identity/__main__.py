@@ -12,9 +12,9 @@ from common.service import run
 from identity import handlers
 from identity.domain import PASSWORD_MIN
 from identity.handlers import Identity
-from identity.main import build, wire
+from identity.keys.handlers import replace_all
+from identity.main import INDEXES, Wired, build, wire
 from identity.settings import Settings
-from identity.storage import INDEXES
 
 
 def main() -> int:
@@ -31,9 +31,9 @@ def main() -> int:
             if len(password) < PASSWORD_MIN:
                 sys.exit(f"put a password of at least {PASSWORD_MIN} characters into STAFF_PASSWORD")
             everything = frozenset(map(str, Permission))
-            return _once(settings, lambda it: _create_staff(it, chosen.email, password, everything))
+            return _once(settings, lambda it: _create_staff(it.identity, chosen.email, password, everything))
         case "rotate-keys":
-            return _once(settings, handlers.replace_keys)
+            return _once(settings, lambda it: replace_all(it.keys))
         case _:
             run(settings, build)
             return 0
@@ -44,15 +44,15 @@ async def _create_staff(identity: Identity, email: str, password: str, permissio
     print("staff user made" if made else "this staff user is there already")  # noqa: T201  the command's answer
 
 
-def _once(settings: Settings, work: Callable[[Identity], Awaitable[None]]) -> int:
-    async def whole() -> None:
-        identity, mongo, _ = wire(settings)
-        await mongo.ensure(INDEXES)
-        await work(identity)
-        await mongo.close()
+def _once(settings: Settings, work: Callable[[Wired], Awaitable[None]]) -> int:
+    async def alone() -> None:
+        it = wire(settings)
+        await it.mongo.ensure(INDEXES)
+        await work(it)
+        await it.mongo.close()
 
     configure_logs(settings.service_name, settings.log_level)
-    asyncio.run(whole())
+    asyncio.run(alone())
     return 0
 
 

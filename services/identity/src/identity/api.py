@@ -1,26 +1,21 @@
 """Identity over HTTP: translate, call one handler, translate back."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import Cursor, Limit, Page, RequestKey, decode_cursor, encode_cursor, errors, provided
 from identity import handlers
-from identity.domain import CannotGrant, EmailTaken, OwnerFixed, WrongCredentials
+from identity.domain import CannotGrant, EmailTaken, OwnerFixed
 from identity.handlers import Identity
 from identity.schemas import (
-    Credentials,
-    Jwk,
-    Jwks,
     NewPartner,
     NewUser,
     PartnerChange,
     PartnerView,
     Registry,
-    Token,
     UserChange,
     UserView,
 )
@@ -32,23 +27,6 @@ UsersWriter = Annotated[Caller, requires(Permission.USERS_WRITE)]
 
 router = APIRouter()
 ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
-
-
-@router.post("/sign-in", tags=["sign-in"], responses=errors(WrongCredentials, Invalid))
-async def sign_in(credentials: Credentials, identity: IdentityDep, response: Response) -> Token:
-    """E-mail and password for an access token that every service accepts."""
-    token = await handlers.sign_in(identity, credentials.email, credentials.password.get_secret_value())
-    response.headers["Cache-Control"] = "no-store"
-    return Token(access_token=token, expires_in=int(identity.signer.lifetime.total_seconds()))
-
-
-@router.get("/.well-known/jwks.json", tags=["sign-in"])
-async def jwks(identity: IdentityDep, response: Response) -> Jwks:
-    """The public keys that tokens are signed with, the coming ones included (RFC 7517)."""
-    response.headers["Cache-Control"] = "public, max-age=300"
-    now = datetime.now(UTC)
-    trusted = [key for key in await identity.keys() if key.trusted_until > now]
-    return Jwks(keys=[Jwk(kid=key.kid, x=key.public_key) for key in trusted])
 
 
 @router.post("/partners", status_code=201, tags=["partners"], responses=ALWAYS | errors(EmailTaken))
@@ -121,7 +99,7 @@ async def list_users(
 
 @router.patch("/users/{user_id}", tags=["users"], responses=ALWAYS | errors(NotFound, OwnerFixed, CannotGrant))
 async def change_user(user_id: str, change: UserChange, caller: UsersWriter, identity: IdentityDep) -> UserView:
-    """Change name, permissions, roles or password of a user. It works in new tokens."""
+    """Change name, permissions, roles or password of a user. It works everywhere within five seconds."""
     wanted = change.model_dump(exclude_unset=True, exclude={"password"}, exclude_none=True)
     for gives in {"permissions", "roles"} & wanted.keys():
         wanted[gives] = sorted(set(map(str, wanted[gives])))

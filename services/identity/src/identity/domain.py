@@ -1,11 +1,10 @@
-"""Partners, users, signing keys, and what one user may do to another. No I/O."""
+"""Partners, users, and what one user may do to another. No I/O."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from common.auth import ROLES, STAFF_ONLY, Permission, UserRole
-from common.errors import Conflict, NotSignedIn, PermissionMissing
+from common.errors import Conflict, NotSignedIn, PermissionMissing, Problem
 
 PLATFORM = "platform"
 """The partner that staff belong to."""
@@ -29,6 +28,27 @@ class WrongCredentials(NotSignedIn):
     """The same words whether the address is unknown or the password wrong."""
 
     code, title = "wrong-credentials", "E-mail or password is wrong"
+
+
+class OAuthProblem(Problem):
+    """A problem document with OAuth's members in it, so that any OAuth client understands it (RFC 6749, 5.2)."""
+
+    error = "invalid_request"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, error=self.error, error_description=detail)
+
+
+class InvalidRequest(OAuthProblem):
+    """A parameter is missing."""
+
+    code, title = "invalid-request", "A parameter is missing"
+
+
+class UnsupportedGrant(OAuthProblem):
+    """Tokens are not given for that."""
+
+    code, title, error = "unsupported-grant-type", "Tokens are not given for that", "unsupported_grant_type"
 
 
 class CannotGrant(PermissionMissing):
@@ -65,6 +85,10 @@ class User:
     password_hash: str = field(repr=False)
     is_owner: bool = False
     roles: frozenset[UserRole] = frozenset()
+    version: int = 1
+    """Tokens of a lower one are refused."""
+    sign_outs: int = 0
+    """How often he signed out everywhere: sessions from before are over."""
 
     @property
     def may(self) -> frozenset[str]:
@@ -72,32 +96,8 @@ class User:
         return self.permissions.union(*(ROLES[role].permissions for role in self.roles))
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A key that tokens are signed with. `sealed` is the private half, encrypted."""
-
-    kid: str
-    public_key: str
-    sealed: str = field(repr=False)
-    active_from: datetime
-    retires_at: datetime
-    trusted_until: datetime
-    version: int = 1
-
-
 def check_grant(giver: frozenset[str], wanted: Iterable[str]) -> None:
     """Raises CannotGrant when `wanted` has a permission that the giver lacks, or one that only staff hold."""
     missing = sorted((set(wanted) - giver) | (set(wanted) & STAFF_ONLY))
     if missing:
         raise CannotGrant("Leave these out, or ask somebody who has them.", permissions=missing)
-
-
-def signing_key_at(keys: Iterable[SigningKey], now: datetime) -> SigningKey | None:
-    """The key to sign with: of those announced long enough ago, the newest."""
-    ready = [key for key in keys if key.active_from <= now < key.trusted_until]
-    return max(ready, key=lambda key: key.active_from, default=None)
-
-
-def needs_new_key(keys: Iterable[SigningKey], now: datetime, overlap: timedelta) -> bool:
-    """True when the newest key retires so soon that its successor must be announced now."""
-    return all(key.retires_at - overlap <= now for key in keys)

@@ -1,35 +1,26 @@
 """Identity's use cases, one function each."""
 
-import time
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from typing import Any
 
 from opentelemetry import trace
 from pymongo.errors import DuplicateKeyError
 
 from common.auth import Caller
-from common.errors import NotFound, Unavailable
+from common.errors import NotFound
 from common.ids import new_id
 from common.relay import StateRelay
 from common.telemetry import traceparent_of
-from identity.clients import Passwords, Signer
+from identity.clients import Passwords
 from identity.domain import (
     OWNER_PERMISSIONS,
     PLATFORM,
     OwnerFixed,
     Partner,
-    SigningKey,
     User,
-    WrongCredentials,
     check_grant,
-    needs_new_key,
-    signing_key_at,
 )
 from identity.storage import Store
-
-FIRST_KEY = "first"
-KEYS_FRESH_SECONDS = 5.0
 
 
 @dataclass
@@ -38,31 +29,9 @@ class Identity:
 
     store: Store
     passwords: Passwords
-    signer: Signer
     partner_relay: StateRelay
-    key_relay: StateRelay
-    key_age: timedelta
-    key_overlap: timedelta
-    _keys: list[SigningKey] = field(default_factory=lambda: [])
-    _keys_read: float = 0.0
-
-    async def keys(self) -> list[SigningKey]:
-        """The signing keys, read again every few seconds."""
-        if not self._keys or time.monotonic() - self._keys_read > KEYS_FRESH_SECONDS:
-            self._keys, self._keys_read = await self.store.signing_keys(), time.monotonic()
-        return self._keys
-
-
-async def sign_in(identity: Identity, email: str, password: str) -> str:
-    """An access token. Raises WrongCredentials, in the same words and time whatever was wrong."""
-    user = await identity.store.user_by_email_of_all_partners(email.casefold())
-    if not await identity.passwords.matches(password, user.password_hash if user else None) or user is None:
-        raise WrongCredentials("Check both and try again.")
-    now = datetime.now(UTC)
-    key = signing_key_at(await identity.keys(), now)
-    if key is None:
-        raise Unavailable("There is no signing key yet. Send the same request again.")
-    return identity.signer.token(user, key, now)
+    user_relay: StateRelay
+    """Says whose tokens are refused from now on."""
 
 
 async def create_partner(
@@ -126,7 +95,8 @@ async def create_user(identity: Identity, caller: Caller, user: User, password: 
 async def change_user(
     identity: Identity, caller: Caller, user_id: str, change: dict[str, Any], password: str | None
 ) -> User:
-    """Change name, permissions, roles or password of a user of the caller's partner.
+    """Change name, permissions, roles or password of a user of the caller's partner. Whatever his tokens say otherwise
+    is refused from now on, and a new password ends his sessions.
 
     Raises NotFound, CannotGrant, and OwnerFixed for the owner's permissions, or anything of his by another.
     """
@@ -143,9 +113,19 @@ async def change_user(
             # Whoever sets another's password can act as him: he must not gain permissions by that.
             check_grant(caller.permissions, user.may)
         change["password_hash"] = await identity.passwords.hash(password)
-    changed = await identity.store.change_user(caller.partner_id, user_id, change) if change else user
+    changed = await _write(identity, user, change, sign_out=password is not None)
     if changed is None:
         raise NotFound("There is no such user.")
+    return changed
+
+
+async def _write(identity: Identity, user: User, change: dict[str, Any], *, sign_out: bool) -> User | None:
+    if not change:
+        return user
+    if change.keys() == {"name"}:
+        return await identity.store.rename_user(user.partner_id, user.id, change["name"])
+    changed = await identity.store.revoke(user.partner_id, user.id, change, trace=_trace(), sign_out=sign_out)
+    identity.user_relay.wake()
     return changed
 
 
@@ -154,7 +134,8 @@ async def remove_user(identity: Identity, caller: Caller, user_id: str) -> None:
     user = await _known(identity, caller.partner_id, user_id)
     if user.is_owner:
         raise OwnerFixed("The owner cannot be deleted.")
-    await identity.store.remove_user(caller.partner_id, user_id)
+    await identity.store.remove_user(caller.partner_id, user_id, _trace())
+    identity.user_relay.wake()
 
 
 async def _known(identity: Identity, partner_id: str, user_id: str) -> User:
@@ -167,39 +148,13 @@ async def _known(identity: Identity, partner_id: str, user_id: str) -> User:
 async def create_staff(identity: Identity, email: str, password: str, permissions: frozenset[str]) -> bool:
     """A user of the platform itself; False when he is there already, who then gets the permissions that came since."""
     if known := await identity.store.user_by_email_of_all_partners(email.casefold()):
-        await identity.store.change_user(PLATFORM, known.id, {"permissions": sorted(permissions)})
+        change = {"permissions": sorted(permissions)}
+        await identity.store.revoke(PLATFORM, known.id, change, trace=None, sign_out=False)
         return False
     password_hash = await identity.passwords.hash(password)
     user = User(new_id("usr"), PLATFORM, email.casefold(), "Staff", permissions, password_hash)
     await identity.store.add_user(user)
     return True
-
-
-async def rotate_keys(identity: Identity) -> None:
-    """Make a first key, or a successor when the newest retires soon; a no-op otherwise."""
-    keys = await identity.store.signing_keys()
-    now = datetime.now(UTC)
-    if not keys:
-        # All replicas use the same id, so only one of them makes the first key.
-        await identity.store.add_key(identity.signer.new_key(FIRST_KEY, now, now + identity.key_age))
-    elif needs_new_key(keys, now, identity.key_overlap):
-        await _add_successor(identity, now)
-    identity.key_relay.wake()
-
-
-async def replace_keys(identity: Identity) -> None:
-    """Announce a new key now and let the others stop once it signs (the command `rotate-keys`)."""
-    now = datetime.now(UTC)
-    retires_at = now + identity.key_overlap
-    await identity.store.retire_keys(retires_at, retires_at + identity.signer.lifetime)
-    await _add_successor(identity, now)
-
-
-async def _add_successor(identity: Identity, now: datetime) -> None:
-    active_from = now + identity.key_overlap
-    # One per minute: replicas that rotate at once agree on its id.
-    key = identity.signer.new_key(f"{now:%Y-%m-%d-%H%M}", active_from, active_from + identity.key_age)
-    await identity.store.add_key(key)
 
 
 def _trace() -> str | None:

@@ -1,56 +1,73 @@
-"""Wires identity together."""
+"""Wires identity together; each subject's own part is in its `main.py`."""
 
-from datetime import timedelta
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from common.events import PartnerChanged, SigningKeyChanged
 from common.jobs import Job
 from common.kafka.connection import Kafka
-from common.keyring import Keyring
-from common.mongo import Document, Mongo
+from common.mongo import Mongo
 from common.relay import StateRelay
 from common.service import service_app
-from identity import api, jobs
-from identity.clients import Passwords, Signer
+from identity import api, storage
+from identity.clients import Passwords
 from identity.handlers import Identity
+from identity.keys import api as keys_api
+from identity.keys import jobs as keys_jobs
+from identity.keys import main as keys_main
+from identity.keys import storage as keys_storage
+from identity.keys.handlers import Keys
+from identity.revocation.handlers import Heart
+from identity.revocation.jobs import heartbeat
+from identity.sessions import api as sessions_api
+from identity.sessions import jobs as sessions_jobs
+from identity.sessions import main as sessions_main
+from identity.sessions import storage as sessions_storage
+from identity.sessions.handlers import Sessions
 from identity.settings import Settings
-from identity.storage import INDEXES, Store
+from identity.storage import Store, to_access_revoked, to_partner_changed
+
+INDEXES = [*storage.INDEXES, *keys_storage.INDEXES, *sessions_storage.INDEXES]
 
 
-def wire(settings: Settings) -> tuple[Identity, Mongo, Kafka]:
+@dataclass(frozen=True)
+class Wired:
     """Identity's use cases, and the connections they use; also for commands."""
+
+    identity: Identity
+    keys: Keys
+    sessions: Sessions
+    mongo: Mongo
+    kafka: Kafka
+
+
+def wire(settings: Settings) -> Wired:
+    """Nothing is connected to yet."""
     mongo, kafka = Mongo(settings), Kafka(settings)
     store = Store(mongo)
-    lifetime = timedelta(minutes=settings.token_minutes)
-    keyring = Keyring.parse(settings.identity_keyring)
     identity = Identity(
         store=store,
         passwords=Passwords(settings.hashes_at_once),
-        signer=Signer(keyring, settings.token_issuer, settings.token_audience, lifetime),
         partner_relay=StateRelay(store.partners.of_all_partners, kafka, "/identity", to_partner_changed),
-        key_relay=StateRelay(store.keys, kafka, "/identity", to_key_changed),
-        key_age=timedelta(days=settings.key_days),
-        key_overlap=timedelta(seconds=settings.key_overlap_seconds),
+        user_relay=StateRelay(store.users.of_all_partners, kafka, "/identity", to_access_revoked),
     )
-    return identity, mongo, kafka
+    keys = keys_main.wire(settings, mongo, kafka)
+    return Wired(identity, keys, sessions_main.wire(settings, mongo, kafka, identity, keys), mongo, kafka)
 
 
 def build(settings: Settings) -> FastAPI:
     """Identity's app."""
-    identity, mongo, kafka = wire(settings)
-    relays = [Job("partner relay", identity.partner_relay.run), Job("key relay", identity.key_relay.run)]
+    it = wire(settings)
+    users, sessions = it.identity.user_relay, it.sessions.relay
+    relays = {"partner": it.identity.partner_relay, "key": it.keys.relay, "user": users, "session": sessions}
     return service_app(
-        settings, name="identity", mongo=mongo, kafka=kafka, indexes=INDEXES, routers=[api.router],
-        jobs=[*relays, jobs.key_rotation(identity)], provides=[identity],
+        settings, name="identity", mongo=it.mongo, kafka=it.kafka, indexes=INDEXES,
+        routers=[sessions_api.router, keys_api.router, api.router],
+        jobs=[
+            *(Job(f"{name} relay", relay.run) for name, relay in relays.items()),
+            heartbeat(Heart((users, sessions), it.kafka), settings.heartbeat_seconds),
+            keys_jobs.rotation(it.keys),
+            sessions_jobs.forgetting(it.sessions),
+        ],
+        provides=[it.identity, it.keys, it.sessions],
     )  # fmt: skip
-
-
-def to_partner_changed(document: Document) -> PartnerChanged:
-    fields = {name: document[name] for name in ("version", "name", "language", "country", "owner_email", "categories")}
-    return PartnerChanged(partner_id=document["_id"], **fields)
-
-
-def to_key_changed(document: Document) -> SigningKeyChanged:
-    fields = {name: document[name] for name in ("version", "public_key", "trusted_until")}
-    return SigningKeyChanged(kid=document["_id"], **fields)

@@ -34,19 +34,6 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Credentials(Request):
-    email: EmailStr
-    password: Annotated[SecretStr, Field(max_length=PASSWORD_MAX)]
-
-
-class Token(BaseModel):
-    """OAuth 2.1's words for an access token; `expires_in` in seconds."""
-
-    access_token: str
-    token_type: str = "Bearer"  # noqa: S105
-    expires_in: int
-
-
 class NewOwner(Request):
     email: EmailStr
     name: Name
@@ -194,18 +181,3 @@ class Registry(BaseModel):
             for role, bundle in ROLES.items()
         ]
         return cls(permissions=permissions, roles=roles)
-
-
-class Jwk(BaseModel):
-    """A public key (RFC 8037)."""
-
-    kty: str = "OKP"
-    crv: str = "Ed25519"
-    alg: str = "EdDSA"
-    use: str = "sig"
-    kid: str
-    x: str
-
-
-class Jwks(BaseModel):
-    keys: list[Jwk]

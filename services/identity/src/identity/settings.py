@@ -17,3 +17,11 @@ class Settings(ServiceSettings):
     hashes_at_once: int = Field(
         default=2, ge=1, description="passwords checked at the same time; each takes a core and 64 MB"
     )
+    session_days: float = Field(default=30, gt=0, description="a session ends so long after it began")
+    session_idle_days: float = Field(default=7, gt=0, description="and so long after it was last continued")
+    refresh_grace_seconds: float = Field(
+        default=10, ge=0, le=60, description="a refresh token may be repeated so long, with the same answer"
+    )
+    heartbeat_seconds: float = Field(
+        default=1, gt=0, le=2, description="services hear so often that no revocation is missing"
+    )

@@ -1,24 +1,25 @@
-"""Identity's documents: partners, users, signing keys."""
+"""Identity's documents: partners and users."""
 
-from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from common.auth import UserRole
+from common.events import AccessRevoked, PartnerChanged
 from common.mongo import Document, Index, Mongo
 from common.relay import announce_index
-from identity.domain import OWNER_PERMISSIONS, EmailTaken, Partner, SigningKey, User
+from identity.domain import OWNER_PERMISSIONS, EmailTaken, Partner, User
 
 INDEXES = [
     announce_index("partners"),
-    announce_index("signing_keys"),
+    announce_index("users"),
     Index("users", (("email", 1),), unique=True),
     Index("users", (("partner_id", 1), ("_id", 1))),
     Index("partners", (("request", 1),), unique=True, where=(("request", {"$exists": True}),)),
 ]
+
+LIVING: Document = {"deleted": {"$ne": True}}
 
 
 class Store:
@@ -27,7 +28,6 @@ class Store:
     def __init__(self, mongo: Mongo) -> None:
         self.partners = mongo.collection("partners")
         self.users = mongo.collection("users")
-        self.keys: AsyncCollection[Document] = mongo.shared("signing_keys")
 
     async def user_by_email_of_all_partners(self, email: str) -> User | None:
         """Whoever signs in with this (casefolded) address."""
@@ -35,12 +35,12 @@ class Store:
         return _user(document) if document else None
 
     async def user(self, partner_id: str, user_id: str) -> User | None:
-        document = await self.users.of(partner_id).find_one({"_id": user_id})
+        document = await self.users.of(partner_id).find_one({"_id": user_id, **LIVING})
         return _user(document) if document else None
 
     async def users_of(self, partner_id: str, after: str, limit: int) -> list[User]:
         """Users of a partner by id, after the id `after`."""
-        found = self.users.of(partner_id).find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+        found = self.users.of(partner_id).find({"_id": {"$gt": after}, **LIVING}, sort=[("_id", 1)], limit=limit)
         return [_user(document) async for document in found]
 
     async def add_user(self, user: User) -> None:
@@ -53,20 +53,44 @@ class Store:
             "roles": sorted(user.roles),
             "password_hash": user.password_hash,
             "is_owner": user.is_owner,
+            "version": user.version,
+            "sign_outs": user.sign_outs,
         }
         try:
             await self.users.of(user.partner_id).insert(document)
         except DuplicateKeyError:
             raise EmailTaken("Somebody signs in with this address already; use another one.") from None
 
-    async def change_user(self, partner_id: str, user_id: str, change: dict[str, Any]) -> User | None:
+    async def rename_user(self, partner_id: str, user_id: str, name: str) -> User | None:
+        """Nothing that a token says changes."""
+        return await self._change_user(partner_id, user_id, {"$set": {"name": name}})
+
+    async def revoke(
+        self, partner_id: str, user_id: str, change: dict[str, Any], *, trace: str | None, sign_out: bool
+    ) -> User | None:
+        """Change a user, and announce that his older tokens are refused, in one write; with `sign_out` his sessions
+        end by it, too."""
+        counts = {"version": 1, "sign_outs": int(sign_out)}
+        update = {"$set": {**change, "announce": True, "trace": trace}, "$inc": counts}
+        return await self._change_user(partner_id, user_id, update)
+
+    async def remove_user(self, partner_id: str, user_id: str, trace: str | None) -> bool:
+        """Forget everything but id and version, which say that his tokens are refused; the address is free again."""
+        removed = await self.users.of(partner_id).update_one(
+            {"_id": user_id, **LIVING},
+            {
+                "$set": {"deleted": True, "email": user_id, "announce": True, "trace": trace},
+                "$inc": {"version": 1},
+                "$unset": dict.fromkeys(("name", "permissions", "roles", "password_hash"), ""),
+            },
+        )
+        return removed.modified_count == 1
+
+    async def _change_user(self, partner_id: str, user_id: str, update: Document) -> User | None:
         document = await self.users.of(partner_id).find_one_and_update(
-            {"_id": user_id}, {"$set": change}, return_document=ReturnDocument.AFTER
+            {"_id": user_id, **LIVING}, update, return_document=ReturnDocument.AFTER
         )
         return _user(document) if document else None
-
-    async def remove_user(self, partner_id: str, user_id: str) -> bool:
-        return (await self.users.of(partner_id).delete_one({"_id": user_id})).deleted_count == 1
 
     async def partner(self, partner_id: str) -> Partner | None:
         document = await self.partners.of(partner_id).find_one({"_id": partner_id})
@@ -107,35 +131,6 @@ class Store:
         )
         return _partner(document) if document else None
 
-    async def signing_keys(self) -> list[SigningKey]:
-        """Every key, trusted or not; there are few."""
-        return [_key(document) async for document in self.keys.find({})]
-
-    async def add_key(self, key: SigningKey) -> bool:
-        """False when a key of this id is there already (another replica was first)."""
-        document: Document = {
-            "_id": key.kid,
-            "public_key": key.public_key,
-            "sealed": key.sealed,
-            "active_from": key.active_from,
-            "retires_at": key.retires_at,
-            "trusted_until": key.trusted_until,
-            "version": key.version,
-            "announce": True,
-        }
-        try:
-            await self.keys.insert_one(document)
-        except DuplicateKeyError:
-            return False
-        return True
-
-    async def retire_keys(self, now: datetime, trusted_until: datetime) -> None:
-        """Let every key that still signs stop, and be trusted only until the last token signed with it has expired."""
-        await self.keys.update_many(
-            {"retires_at": {"$gt": now}},
-            {"$set": {"retires_at": now, "trusted_until": trusted_until, "announce": True}, "$inc": {"version": 1}},
-        )
-
 
 def _user(document: Document) -> User:
     return User(
@@ -147,6 +142,8 @@ def _user(document: Document) -> User:
         password_hash=document["password_hash"],
         is_owner=document["is_owner"],
         roles=frozenset(map(UserRole, document.get("roles", ()))),
+        version=document.get("version", 0),
+        sign_outs=document.get("sign_outs", 0),
     )
 
 
@@ -163,13 +160,13 @@ def _partner(document: Document) -> Partner:
     )
 
 
-def _key(document: Document) -> SigningKey:
-    return SigningKey(
-        kid=document["_id"],
-        public_key=document["public_key"],
-        sealed=document["sealed"],
-        active_from=document["active_from"],
-        retires_at=document["retires_at"],
-        trusted_until=document["trusted_until"],
-        version=document["version"],
-    )
+def to_partner_changed(document: Document) -> PartnerChanged:
+    """What is announced of a partner."""
+    fields = {name: document[name] for name in ("version", "name", "language", "country", "owner_email", "categories")}
+    return PartnerChanged(partner_id=document["_id"], **fields)
+
+
+def to_access_revoked(document: Document) -> AccessRevoked:
+    """What is announced of a user: tokens of a lower version are refused, and all once he is deleted."""
+    is_deleted = document.get("deleted", False)
+    return AccessRevoked(subject=document["_id"], version=document["version"], deleted=is_deleted)

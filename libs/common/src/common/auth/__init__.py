@@ -6,6 +6,7 @@ which it needs (`requests`).
 
 from common.auth.permissions import DESCRIPTIONS, ROLES, STAFF_ONLY, Permission, UserRole
 from common.auth.requests import SignedIn, requires, signed_in
+from common.auth.revocations import Revocations
 from common.auth.tokens import ALGORITHM, TOKEN_TYPE, Caller, TokenCheck, TrustedKeys
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "TOKEN_TYPE",
     "Caller",
     "Permission",
+    "Revocations",
     "SignedIn",
     "TokenCheck",
     "TrustedKeys",

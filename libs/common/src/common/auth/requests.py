@@ -16,10 +16,10 @@ _bearer = HTTPBearer(auto_error=False, description="An access token from identit
 async def signed_in(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """The caller of this request, whatever he may do. Raises NotSignedIn."""
+    """The caller of this request, whatever he may do. Raises NotSignedIn, Unavailable, RevocationsUnheard."""
     check: TokenCheck = request.app.state.token_check
-    if not len(check.keys):
-        raise Unavailable("The keys that tokens are checked with have not arrived yet.")
+    if not len(check.keys) or not check.revocations.is_known:
+        raise Unavailable("What tokens are checked with has not arrived yet.")
     if credentials is None:
         raise NotSignedIn("Send `Authorization: Bearer <token>`; identity's POST /sign-in gives one.")
     return check.caller(credentials.credentials)

@@ -13,7 +13,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from common.errors import NotSignedIn
+from common.auth.revocations import Revocations
+from common.errors import NotSignedIn, RevocationsUnheard
 from common.events.identity import SigningKeyChanged
 
 ALGORITHM = "EdDSA"
@@ -23,11 +24,14 @@ REQUIRED_CLAIMS = ["iss", "aud", "sub", "exp", "iat", "partner_id"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request: user `user_id` of partner `partner_id`, with these permissions."""
+    """Who makes a request: user `user_id` of partner `partner_id`, with these permissions. `session_id`: the sign-in it
+    comes of; `actor_id`: who acts for the user, if it is not he himself (E6)."""
 
     user_id: str
     partner_id: str
     permissions: frozenset[str]
+    session_id: str | None = None
+    actor_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -59,12 +63,15 @@ class TrustedKeys:
 
 @dataclass(frozen=True, slots=True)
 class TokenCheck:
-    """Checks access tokens: algorithm, key, type, issuer, audience, times and the claims we rely on."""
+    """Checks access tokens: algorithm, key, type, issuer, audience, times, the claims we rely on, and whether they were
+    revoked. Who acts for somebody else is let in only while we have heard of revocations for at most `silence`."""
 
     keys: TrustedKeys
+    revocations: Revocations
     issuer: str
     audience: str
     leeway: timedelta
+    silence: timedelta
 
     def caller(self, token: str) -> Caller:
         """Who the token speaks for. Raises NotSignedIn for any token that is not good, with the same words for all."""
@@ -83,12 +90,42 @@ class TokenCheck:
             raise NotSignedIn("The token has expired. Sign in again.") from None
         except jwt.PyJWTError:
             raise NotSignedIn("The token is not valid. Sign in again.") from None
-        return _caller(claims)
+        caller = _caller(claims)
+        self._check_revocations(caller, claims)
+        return caller
+
+    def _check_revocations(self, caller: Caller, claims: Mapping[str, Any]) -> None:
+        """Raises NotSignedIn, and RevocationsUnheard for a token that somebody else acts with."""
+        refuse = self.revocations.refuse
+        if (
+            refuse(caller.user_id, _version(claims))
+            or (caller.session_id is not None and refuse(caller.session_id, 0))
+            or (caller.actor_id is not None and refuse(caller.actor_id, _version(claims["act"])))
+        ):
+            raise NotSignedIn("This access was revoked or changed. Get a new token, or sign in again.")
+        if caller.actor_id is not None and self.revocations.silence() > self.silence.total_seconds():
+            raise RevocationsUnheard("Nothing was heard of revocations for some seconds. Send the same request again.")
+
+
+def _version(claims: Mapping[str, Any]) -> int:
+    """Which state of its subject a token was made from."""
+    version = claims.get("ver", 0)
+    if not isinstance(version, int):
+        raise NotSignedIn("The token is not one of ours.")
+    return version
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
-    permissions = claims.get("permissions", [])
-    well_formed = isinstance(permissions, list) and isinstance(claims["partner_id"], str) and claims["partner_id"]
+    permissions, partner_id = claims.get("permissions", []), claims["partner_id"]
+    session_id, actor = claims.get("sid"), claims.get("act")
+    actor_id = actor.get("sub") if isinstance(actor, dict) else actor
+    well_formed = (
+        isinstance(permissions, list)
+        and isinstance(partner_id, str)
+        and partner_id
+        and isinstance(session_id, str | None)
+        and (actor is None or (isinstance(actor, dict) and isinstance(actor_id, str)))
+    )
     if not well_formed:
         raise NotSignedIn("The token is not one of ours.")
-    return Caller(str(claims["sub"]), claims["partner_id"], frozenset(map(str, permissions)))
+    return Caller(str(claims["sub"]), partner_id, frozenset(map(str, permissions)), session_id, actor_id)

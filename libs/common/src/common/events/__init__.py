@@ -12,7 +12,7 @@ from common.events.envelope import (
     open_event,
     tombstone,
 )
-from common.events.identity import Language, PartnerChanged, SigningKeyChanged
+from common.events.identity import AccessRevoked, Language, PartnerChanged, SigningKeyChanged
 from common.events.marketplace import CampaignLaunched, InvoiceIssued, OrderCreated
 from common.events.notifications import (
     Channel,
@@ -27,6 +27,7 @@ from common.events.outbox import RECIPIENT_REFUSED, MessageFailed, MessageSent
 
 __all__ = [
     "RECIPIENT_REFUSED",
+    "AccessRevoked",
     "CampaignLaunched",
     "Channel",
     "ContactChanged",

@@ -61,3 +61,23 @@ class SigningKeyChanged(State):
 
     def key(self) -> str:
         return self.kid
+
+
+class AccessRevoked(State):
+    """Which tokens of a user, a machine or a session are refused though they have not expired: those that carry a lower
+    version, and every one once it is deleted. A heartbeat each second says that nothing before it is missing."""
+
+    TOPIC: ClassVar[str] = "access.revoked"
+    EXAMPLES: ClassVar[list[dict[str, Any]]] = [
+        {"subject": "usr_5k2m9x", "version": 4},
+        {"subject": "ses_8q1w4z", "version": 1, "deleted": True},
+        {"subject": "heartbeat", "version": 1795600000},
+    ]
+    HEARTBEAT: ClassVar[str] = "heartbeat"
+    KEPT_SECONDS: ClassVar[int] = 7200
+    """Twice as long as the longest life of a token."""
+
+    subject: Identifier = Field(description="A token's `sub` or `sid`; or `heartbeat`.")
+
+    def key(self) -> str:
+        return self.subject

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from common.events.contacts import ContactChanged
 from common.events.envelope import Event
-from common.events.identity import PartnerChanged, SigningKeyChanged
+from common.events.identity import AccessRevoked, PartnerChanged, SigningKeyChanged
 from common.events.marketplace import CampaignLaunched, InvoiceIssued, OrderCreated
 from common.events.notifications import MessageRequested
 from common.events.outbox import MessageFailed, MessageSent
 
 DAY_MS = 86_400_000
+REVOCATIONS_MS = AccessRevoked.KEPT_SECONDS * 1000
 DEFAULT_PARTITIONS = 8
 DEFAULT_RETENTION_MS = 14 * DAY_MS
 
@@ -24,6 +25,18 @@ class Topic:
     partitions: int = DEFAULT_PARTITIONS
     compacted: bool = False
     retention_ms: int = DEFAULT_RETENTION_MS
+    """Without meaning for a topic that is compacted and never forgets."""
+    whole_ms: int | None = None
+    """Of a compacted topic that does forget: each record is kept at least so long, though a newer one came."""
+
+    def keeping(self) -> dict[str, str | int]:
+        """How the broker keeps it, in the broker's words."""
+        if not self.compacted:
+            return {"cleanup.policy": "delete", "retention.ms": self.retention_ms}
+        if self.whole_ms is None:
+            return {"cleanup.policy": "compact"}
+        whole = {"min.compaction.lag.ms": self.whole_ms, "segment.ms": self.whole_ms // 2}
+        return {"cleanup.policy": "compact,delete", "retention.ms": self.retention_ms, **whole}
 
     @property
     def name(self) -> str:
@@ -36,6 +49,7 @@ TOPICS = (
     Topic(CampaignLaunched, "marketplace", ("notifications",)),
     Topic(PartnerChanged, "identity", ("notifications", "contacts", "outbox"), compacted=True),
     Topic(SigningKeyChanged, "identity", (), partitions=1, compacted=True),
+    Topic(AccessRevoked, "identity", (), partitions=1, compacted=True, retention_ms=DAY_MS, whole_ms=REVOCATIONS_MS),
     Topic(ContactChanged, "contacts", ("notifications",), compacted=True),
     Topic(MessageRequested, "notifications", ("outbox",)),
     Topic(MessageSent, "outbox", ("notifications", "crm")),

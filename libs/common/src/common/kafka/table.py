@@ -1,9 +1,9 @@
 """A compacted topic kept in the memory of every process: read whole, outside any group, before the process is ready."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from common.errors import Poison
@@ -20,14 +20,18 @@ S = TypeVar("S", bound=State)
 class Table(Generic[S]):
     """Follows the topic of `model` and hands every state to `apply`, repetitions and older ones included.
 
-    `caught_up` once everything that was there at the start has been applied.
+    `caught_up` once everything that was there at the start has been applied. `at_end` is called whenever nothing that
+    the broker spoke of is left unread; not a word of a broker that is away counts as nothing.
     """
 
-    def __init__(self, model: type[S], apply: Callable[[S], None], kafka: Kafka) -> None:
+    def __init__(
+        self, model: type[S], apply: Callable[[S], None], kafka: Kafka, at_end: Callable[[], None] = lambda: None
+    ) -> None:
         self.caught_up = False
         self._model = model
         self._apply = apply
         self._kafka = kafka
+        self._at_end = at_end
 
     @property
     def trouble(self) -> str | None:
@@ -54,11 +58,11 @@ class Table(Generic[S]):
     async def _read(self, consumer: AIOKafkaConsumer, stop: Stop) -> None:
         ends = await consumer.end_offsets(list(consumer.assignment()))
         while not stop.is_set():
-            if not self.caught_up and ends:
-                positions = {tp: await consumer.position(tp) for tp in ends}
-                self.caught_up = all(positions[tp] >= end for tp, end in ends.items())
-            elif not ends:
+            if not ends:
                 ends = await consumer.end_offsets(list(consumer.assignment()))
+            elif await _nothing_is_unread(consumer, ends):
+                self._at_end()
+                self.caught_up = True
             polled = await consumer.getmany(timeout_ms=300)
             for record in (record for part in polled.values() for record in part):
                 if record.value is None:
@@ -67,3 +71,9 @@ class Table(Generic[S]):
                     self._apply(decode(record, self._model).data)
                 except Poison as poison:
                     log.warning("table_skips", topic=self._model.TOPIC, reason=poison.reason, offset=record.offset)
+
+
+async def _nothing_is_unread(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    """True when all that was there at the start (`ends`) and all that the broker spoke of since has been applied."""
+    unread = [tp for tp, end in ends.items() if await consumer.position(tp) < max(end, consumer.highwater(tp) or 0)]
+    return not unread

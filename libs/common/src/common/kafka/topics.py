@@ -22,7 +22,7 @@ def wanted_topics(settings: KafkaSettings) -> list[NewTopic]:
     """Every topic with its dead-letter topics, as the broker should keep them."""
     wanted: list[NewTopic] = []
     for topic in TOPICS:
-        keep = {"cleanup.policy": "compact"} if topic.compacted else {"retention.ms": str(topic.retention_ms)}
+        keep = {name: str(value) for name, value in topic.keeping().items()}
         wanted.append(_topic(settings, topic.name, topic.partitions, keep))
         keep = {"retention.ms": str(DEAD_LETTER_RETENTION_MS)}
         names = [dead_letter_topic(topic.name, reader) for reader in topic.readers]

@@ -1,0 +1,30 @@
+"""Wires what is about sessions."""
+
+from datetime import timedelta
+
+from common.kafka.connection import Kafka
+from common.keyring import Keyring
+from common.mongo import Mongo
+from common.relay import StateRelay
+from identity.handlers import Identity
+from identity.keys.handlers import Keys
+from identity.sessions.domain import Lifetime
+from identity.sessions.handlers import Sessions
+from identity.sessions.storage import SessionStore, to_session_ended
+from identity.settings import Settings
+
+
+def wire(settings: Settings, mongo: Mongo, kafka: Kafka, identity: Identity, keys: Keys) -> Sessions:
+    """Its use cases."""
+    store = SessionStore(mongo)
+    return Sessions(
+        store=store,
+        users=identity.store,
+        keys=keys,
+        passwords=identity.passwords,
+        keyring=Keyring.parse(settings.identity_keyring),
+        relay=StateRelay(store.sessions.of_all_partners, kafka, "/identity", to_session_ended),
+        user_relay=identity.user_relay,
+        lifetime=Lifetime(timedelta(days=settings.session_idle_days), timedelta(days=settings.session_days)),
+        grace=timedelta(seconds=settings.refresh_grace_seconds),
+    )

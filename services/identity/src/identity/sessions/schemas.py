@@ -1,0 +1,46 @@
+"""Requests and answers about sessions."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, EmailStr, Field, SecretStr
+
+from identity.domain import PASSWORD_MAX
+from identity.schemas import Request
+from identity.sessions.domain import Session
+
+
+class Credentials(Request):
+    email: EmailStr
+    password: Annotated[SecretStr, Field(max_length=PASSWORD_MAX)]
+
+
+class Token(BaseModel):
+    """OAuth 2.1's words for what a client gets; `expires_in` in seconds."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105
+    expires_in: int
+    refresh_token: str | None = None
+
+
+class SessionView(BaseModel):
+    """Somebody signed in with one client."""
+
+    id: str
+    client: str = Field(description="What the client called itself when it signed in (User-Agent).")
+    since: datetime
+    last_used: datetime
+    ends_at: datetime = Field(description="Unless it is used again before; never later than its whole life.")
+    current: bool = Field(description="True for the session of this request's token.")
+
+    @classmethod
+    def of(cls, session: Session, current: str | None) -> "SessionView":
+        return cls(
+            id=session.id,
+            client=session.client,
+            since=session.began_at,
+            last_used=session.last_used_at,
+            ends_at=session.ends_at,
+            current=session.id == current,
+        )
