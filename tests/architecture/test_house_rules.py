@@ -15,6 +15,7 @@ SOURCES = sorted(path for folder in ("libs", "services") for path in (ROOT / fol
 OPEN_ROUTES = {
     ("identity", "/sign-in"),
     ("identity", "/token"),
+    ("identity", "/.well-known/oauth-authorization-server"),
     ("identity", "/.well-known/jwks.json"),
     ("notifications", "/unsubscribe/{token}"),
 }

@@ -19,7 +19,8 @@ OPEN = {
     "/docs/oauth2-redirect": "the same",
     "/redoc": "the same",
     "/sign-in": "one has no token before",
-    "/token": "the same; a refresh token is the proof",
+    "/token": "the same; a refresh token or a secret is the proof",
+    "/.well-known/oauth-authorization-server": "says where tokens are given",
     "/.well-known/jwks.json": "public keys are public",
     "/unsubscribe/{token}": "readers of mails have no token; the link is signed, and says what it is for",
 }

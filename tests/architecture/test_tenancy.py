@@ -22,6 +22,7 @@ REQUESTS_MAY_REACH = {
     "identity": {
         "user_by_email_of_all_partners": "whoever signs in has no partner yet; an address is taken everywhere at once",
         "going_on_of_all_partners": "whoever continues a session has no partner yet; he has its proof",
+        "named_of_all_partners": "a machine that signs in has no partner yet",
         "partners_of_all": "staff",
         "partner_of_request": "staff: the partner that an idempotency key made",
     },

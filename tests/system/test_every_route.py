@@ -56,6 +56,8 @@ BODIES: dict[str, Any] = {
     "PATCH /partner": {"language": "cs"},
     "POST /partners": {"name": "Other", "owner": {name: USER[name] for name in ("email", "name", "password")}},
     "POST /users": USER,
+    "POST /machines": {"name": "Other", "permissions": ["outbox:read"]},
+    "POST /machines/{machine_id}/secret": {"overlap_seconds": 60},
     "PATCH /users/{user_id}": {"name": "Eve"},
     "PUT /kinds/{kind}": KIND,
     "POST /kinds/preview": {"kind": KIND},
@@ -112,6 +114,8 @@ class Victim:
         ]
         user = USER | {"name": word, "email": f"user-{mia}"}
         self.ids["user_id"] = (await call("identity", "POST", "/users", user))["id"]
+        machine = {"name": word, "permissions": ["outbox:read"]}
+        self.ids["machine_id"] = (await call("identity", "POST", "/machines", machine))["client_id"]
         self.ids["session_id"] = (await call("identity", "GET", "/sessions"))["items"][0]["id"]
         self.ids["account_id"] = (await call("outbox", "GET", "/accounts"))[0]["id"]
         await call("notifications", "PUT", "/settings/order.created/words/en", {"subject": word})

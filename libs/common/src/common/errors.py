@@ -43,6 +43,8 @@ class Problem(Exception):
     status = 400
     code = "bad-request"
     title = "Bad request"
+    challenge = "Bearer"
+    """With 401: how to prove who one is."""
 
     def __init__(self, detail: str, **extra: Any) -> None:
         super().__init__(self.code)

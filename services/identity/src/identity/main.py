@@ -17,6 +17,10 @@ from identity.keys import jobs as keys_jobs
 from identity.keys import main as keys_main
 from identity.keys import storage as keys_storage
 from identity.keys.handlers import Keys
+from identity.machines import api as machines_api
+from identity.machines import main as machines_main
+from identity.machines import storage as machines_storage
+from identity.machines.handlers import Machines
 from identity.revocation.handlers import Heart
 from identity.revocation.jobs import heartbeat
 from identity.sessions import api as sessions_api
@@ -26,8 +30,9 @@ from identity.sessions import storage as sessions_storage
 from identity.sessions.handlers import Sessions
 from identity.settings import Settings
 from identity.storage import Store, to_access_revoked, to_partner_changed
+from identity.tokens import api as tokens_api
 
-INDEXES = [*storage.INDEXES, *keys_storage.INDEXES, *sessions_storage.INDEXES]
+INDEXES = [*storage.INDEXES, *keys_storage.INDEXES, *sessions_storage.INDEXES, *machines_storage.INDEXES]
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Wired:
     identity: Identity
     keys: Keys
     sessions: Sessions
+    machines: Machines
     mongo: Mongo
     kafka: Kafka
 
@@ -52,22 +58,23 @@ def wire(settings: Settings) -> Wired:
         user_relay=StateRelay(store.users.of_all_partners, kafka, "/identity", to_access_revoked),
     )
     keys = keys_main.wire(settings, mongo, kafka)
-    return Wired(identity, keys, sessions_main.wire(settings, mongo, kafka, identity, keys), mongo, kafka)
+    sessions = sessions_main.wire(settings, mongo, kafka, identity, keys)
+    return Wired(identity, keys, sessions, machines_main.wire(mongo, kafka, keys), mongo, kafka)
 
 
 def build(settings: Settings) -> FastAPI:
     """Identity's app."""
     it = wire(settings)
-    users, sessions = it.identity.user_relay, it.sessions.relay
-    relays = {"partner": it.identity.partner_relay, "key": it.keys.relay, "user": users, "session": sessions}
+    revoking = {"user": it.identity.user_relay, "session": it.sessions.relay, "machine": it.machines.relay}
+    relays = {"partner": it.identity.partner_relay, "key": it.keys.relay, **revoking}
     return service_app(
         settings, name="identity", mongo=it.mongo, kafka=it.kafka, indexes=INDEXES,
-        routers=[sessions_api.router, keys_api.router, api.router],
+        routers=[sessions_api.router, tokens_api.router, keys_api.router, machines_api.router, api.router],
         jobs=[
             *(Job(f"{name} relay", relay.run) for name, relay in relays.items()),
-            heartbeat(Heart((users, sessions), it.kafka), settings.heartbeat_seconds),
+            heartbeat(Heart(list(revoking.values()), it.kafka), settings.heartbeat_seconds),
             keys_jobs.rotation(it.keys),
             sessions_jobs.forgetting(it.sessions),
         ],
-        provides=[it.identity, it.keys, it.sessions],
+        provides=[it.identity, it.keys, it.sessions, it.machines],
     )  # fmt: skip

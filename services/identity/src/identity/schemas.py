@@ -181,3 +181,13 @@ class Registry(BaseModel):
             for role, bundle in ROLES.items()
         ]
         return cls(permissions=permissions, roles=roles)
+
+
+class Token(BaseModel):
+    """OAuth 2.1's words for what a client gets; `expires_in` in seconds."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105
+    expires_in: int
+    refresh_token: str | None = None
+    scope: str | None = None

@@ -14,6 +14,8 @@ class Permission(StrEnum):
     DEAD_LETTERS_WRITE = "dead_letters:write"
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
+    MACHINES_READ = "machines:read"
+    MACHINES_WRITE = "machines:write"
     CONTACTS_READ = "contacts:read"
     CONTACTS_WRITE = "contacts:write"
     NOTIFICATIONS_READ = "notifications:read"
@@ -82,6 +84,10 @@ DESCRIPTIONS: Mapping[Permission, Words] = {
     Permission.USERS_WRITE: Words(
         "Zakładanie użytkowników firmy i nadawanie im uprawnień",
         "Create users of the company and say what they may do",
+    ),
+    Permission.MACHINES_READ: Words("Przeglądanie systemów z dostępem do konta", "See which systems have access"),
+    Permission.MACHINES_WRITE: Words(
+        "Nadawanie i odbieranie dostępu systemom", "Let systems in, give them new secrets, and shut them out"
     ),
     Permission.CONTACTS_READ: Words(
         "Przeglądanie osób kontaktowych i adresów", "See contact persons and company addresses"

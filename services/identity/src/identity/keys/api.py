@@ -17,5 +17,6 @@ router = APIRouter(tags=["sign-in"])
 @router.get("/.well-known/jwks.json")
 async def jwks(keys: KeysDep, response: Response) -> Jwks:
     """The public keys that tokens are signed with, the coming ones included (RFC 7517)."""
-    response.headers["Cache-Control"] = "public, max-age=300"
+    # A new key must reach whoever keeps the old answer before it signs.
+    response.headers["Cache-Control"] = f"public, max-age={int(keys.overlap.total_seconds()) // 2}"
     return Jwks(keys=[Jwk(kid=key.kid, x=key.public_key) for key in await handlers.trusted(keys)])

@@ -2,19 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from common.auth import SignedIn
 from common.errors import Invalid, NotFound, NotSignedIn
 from common.http import Cursor, Limit, Page, decode_cursor, encode_cursor, errors, provided
-from identity.domain import InvalidRequest, UnsupportedGrant, WrongCredentials
+from identity.domain import WrongCredentials
+from identity.schemas import Token
 from identity.sessions import handlers
-from identity.sessions.domain import InvalidGrant
-from identity.sessions.handlers import Issued, Sessions
-from identity.sessions.schemas import Credentials, SessionView, Token
+from identity.sessions.handlers import Sessions
+from identity.sessions.schemas import Credentials, SessionView
 
 SessionsDep = Annotated[Sessions, provided(Sessions)]
-Parameter = Annotated[str, Form(max_length=1000)]
 
 router = APIRouter(tags=["sign-in"])
 
@@ -26,22 +25,9 @@ async def sign_in(credentials: Credentials, sessions: SessionsDep, request: Requ
     address = request.client.host if request.client else ""
     password = credentials.password.get_secret_value()
     issued = await handlers.sign_in(sessions, credentials.email, password, client, address)
-    return _answer(sessions, issued, response)
-
-
-@router.post("/token", responses=errors(InvalidGrant, Invalid))
-async def token(
-    sessions: SessionsDep, response: Response, grant_type: Parameter = "", refresh_token: Parameter = ""
-) -> Token:
-    """OAuth 2.1's token endpoint: the next tokens for a refresh token, which is good once.
-
-    Errors are problem documents with OAuth's `error` and `error_description` in them.
-    """
-    if grant_type != "refresh_token":
-        raise UnsupportedGrant("`grant_type` must be refresh_token.")
-    if not refresh_token:
-        raise InvalidRequest("Send `refresh_token`.")
-    return _answer(sessions, await handlers.refresh(sessions, refresh_token), response)
+    response.headers["Cache-Control"] = "no-store"
+    lifetime = int(sessions.keys.signer.lifetime.total_seconds())
+    return Token(access_token=issued.access, expires_in=lifetime, refresh_token=str(issued.refresh))
 
 
 @router.get("/sessions", responses=errors(NotSignedIn, Invalid))
@@ -65,9 +51,3 @@ async def sign_out_everywhere(caller: SignedIn, sessions: SessionsDep) -> None:
 async def end_session(session_id: str, caller: SignedIn, sessions: SessionsDep) -> None:
     """Sign out one client of the caller."""
     await handlers.end_session(sessions, caller, session_id)
-
-
-def _answer(sessions: Sessions, issued: Issued, response: Response) -> Token:
-    response.headers["Cache-Control"] = "no-store"
-    lifetime = int(sessions.keys.signer.lifetime.total_seconds())
-    return Token(access_token=issued.access, expires_in=lifetime, refresh_token=str(issued.refresh))

@@ -15,15 +15,6 @@ class Credentials(Request):
     password: Annotated[SecretStr, Field(max_length=PASSWORD_MAX)]
 
 
-class Token(BaseModel):
-    """OAuth 2.1's words for what a client gets; `expires_in` in seconds."""
-
-    access_token: str
-    token_type: str = "Bearer"  # noqa: S105
-    expires_in: int
-    refresh_token: str | None = None
-
-
 class SessionView(BaseModel):
     """Somebody signed in with one client."""
 

@@ -1,0 +1,24 @@
+"""OAuth's words."""
+
+from pydantic import BaseModel, Field
+
+from common.auth import STAFF_ONLY, Permission
+
+GRANTS = ("refresh_token", "client_credentials")
+
+
+class Metadata(BaseModel):
+    """Where and how tokens are given (RFC 8414); the issuer is the address of this service."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    response_types_supported: list[str] = Field(default=[], description="None: nobody is sent to and fro.")
+    grant_types_supported: list[str] = list(GRANTS)
+    token_endpoint_auth_methods_supported: list[str] = ["none", "client_secret_basic", "client_secret_post"]
+    scopes_supported: list[str] = sorted(map(str, set(Permission) - STAFF_ONLY))
+
+    @classmethod
+    def of(cls, issuer: str) -> "Metadata":
+        base = issuer.rstrip("/")
+        return cls(issuer=issuer, token_endpoint=f"{base}/token", jwks_uri=f"{base}/.well-known/jwks.json")
