@@ -47,6 +47,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 SHARED = {
     "signing_keys": "the platform's own",
     "announcements": "no request reads them",
+    "attempts": "of whoever tries to sign in, who has no partner yet",
     "dead_letters": "for staff: what cannot be read may not say whose it is",
     "kinds": "the same for every partner; staff write them",
     "fan_outs": "one event that concerns many partners; no route reads it",

@@ -42,7 +42,7 @@ def _now(seconds: int) -> datetime:
     [
         {"iss": "https://evil.example"},
         {"aud": "another"},
-        {"exp": _now(-31)},
+        {"exp": _now(-3600)},
         {"iat": _now(3600)},
         {"nbf": _now(3600)},
         {"exp": None},
@@ -65,7 +65,14 @@ def test_a_token_with_wrong_claims_is_refused(check: TokenCheck, claims: dict[st
 
 def test_clocks_may_differ_by_half_a_minute(check: TokenCheck) -> None:
     assert check.caller(TOKENS.sign("prt_1", exp=_now(-20), iat=_now(-900))).partner_id == "prt_1"
-    assert check.caller(TOKENS.sign("prt_1", iat=_now(20))).partner_id == "prt_1"
+    assert check.caller(TOKENS.sign("prt_1", iat=_now(28), nbf=_now(28))).partner_id == "prt_1"
+
+
+@pytest.mark.parametrize(("claim", "seconds"), [("iat", 35), ("nbf", 35), ("exp", -35)])
+def test_clocks_may_not_differ_by_more(check: TokenCheck, claim: str, seconds: int) -> None:
+    claims: dict[str, Any] = {claim: _now(seconds)}
+    with pytest.raises(NotSignedIn):
+        check.caller(TOKENS.sign("prt_1", **claims))
 
 
 def _signed(key: Any, algorithm: str, **headers: str) -> str:

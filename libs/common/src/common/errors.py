@@ -43,8 +43,6 @@ class Problem(Exception):
     status = 400
     code = "bad-request"
     title = "Bad request"
-    challenge = "Bearer"
-    """With 401: how to prove who one is."""
 
     def __init__(self, detail: str, **extra: Any) -> None:
         super().__init__(self.code)
@@ -61,11 +59,18 @@ class Problem(Exception):
             **self.extra,
         }
 
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers that go with it."""
+        return {}
+
 
 class NotSignedIn(Problem):
     """401: no token, or one that is not valid any more."""
 
     status, code, title = 401, "not-signed-in", "Sign in first"
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
 
 
 class PermissionMissing(Problem):
@@ -102,6 +107,9 @@ class Unavailable(Problem):
     """503: a part that we depend on is away; the same request may be sent again."""
 
     status, code, title = 503, "unavailable", "Temporarily unavailable"
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "1"}
 
 
 class RevocationsUnheard(Unavailable):

@@ -140,8 +140,7 @@ def _answer(document: dict[str, Any], headers: dict[str, str] | None = None) -> 
 
 async def _problem(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    headers = {401: {"WWW-Authenticate": error.challenge}, 503: {"Retry-After": "1"}}.get(error.status)
-    return _answer(error.document(), headers)
+    return _answer(error.document(), error.headers())
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

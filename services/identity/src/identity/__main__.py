@@ -10,7 +10,7 @@ from common.auth import Permission
 from common.logs import configure_logs
 from common.service import run
 from identity import handlers
-from identity.domain import PASSWORD_MIN
+from identity.domain import PASSWORD_MIN, PasswordTooEasy
 from identity.handlers import Identity
 from identity.keys.handlers import replace_all
 from identity.main import INDEXES, Wired, build, wire
@@ -40,7 +40,10 @@ def main() -> int:
 
 
 async def _create_staff(identity: Identity, email: str, password: str, permissions: frozenset[str]) -> None:
-    made = await handlers.create_staff(identity, email, password, permissions)
+    try:
+        made = await handlers.create_staff(identity, email, password, permissions)
+    except PasswordTooEasy as error:
+        sys.exit(f"{error.title}. {error.detail}")
     print("staff user made" if made else "this staff user is there already")  # noqa: T201  the command's answer
 
 

@@ -1,15 +1,21 @@
 """Partners, users, and what one user may do to another. No I/O."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from zxcvbn import zxcvbn
+
 from common.auth import ROLES, STAFF_ONLY, Permission, UserRole
-from common.errors import Conflict, NotSignedIn, PermissionMissing, Problem
+from common.errors import Conflict, Invalid, NotSignedIn, PermissionMissing, Problem
 
 PLATFORM = "platform"
 """The partner that staff belong to."""
 OWNER_PERMISSIONS = frozenset(Permission) - STAFF_ONLY
 PASSWORD_MIN, PASSWORD_MAX = 12, 256
+PASSWORD_GUESSES = 1_000_000
+"""Fewer guesses than these must not be enough for whoever knows the common passwords, names and words."""
+_WEIGHED_CHARACTERS = 72
 
 
 class EmailTaken(Conflict):
@@ -28,6 +34,12 @@ class WrongCredentials(NotSignedIn):
     """The same words whether the address is unknown or the password wrong."""
 
     code, title = "wrong-credentials", "E-mail or password is wrong"
+
+
+class PasswordTooEasy(Invalid):
+    """It is a common one, or made of little more than common ones, names, repetitions and what is near at hand."""
+
+    code, title = "password-too-easy", "Others would guess this password"
 
 
 class OAuthProblem(Problem):
@@ -94,6 +106,16 @@ class User:
     def may(self) -> frozenset[str]:
         """All that he may do: his permissions and those of his roles (D7)."""
         return self.permissions.union(*(ROLES[role].permissions for role in self.roles))
+
+
+def check_password(password: str, about: Sequence[str]) -> None:
+    """Holds a password against the lists of common ones (NIST 800-63B, 3.1.1.2), and what is known `about` its owner.
+
+    Any other password of the right length will do, whatever it is composed of. Raises PasswordTooEasy.
+    """
+    known = ["switchboard", *about, *(word for text in about for word in re.split(r"\W+", text))]
+    if int(zxcvbn(password[:_WEIGHED_CHARACTERS], user_inputs=known)["guesses"]) < PASSWORD_GUESSES:
+        raise PasswordTooEasy("Choose another; a few words that do not belong together are good.")
 
 
 def check_grant(giver: frozenset[str], wanted: Iterable[str]) -> None:

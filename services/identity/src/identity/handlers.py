@@ -40,7 +40,8 @@ async def create_partner(
     """A new partner and its owner, who may do everything but what only staff may.
 
     The owner is written first, because his address is what can be taken; a crash in between leaves an owner whose
-    partner is missing, which the repeated request (same `Idempotency-Key`) completes. Raises EmailTaken.
+    partner is missing, which the repeated request (same `Idempotency-Key`) completes.
+    Raises EmailTaken, PasswordTooEasy.
     """
     if request and (made := await identity.store.partner_of_request(request)):
         return made
@@ -48,7 +49,7 @@ async def create_partner(
     if existing and existing.is_owner and await _is_unfinished(identity, existing, password):
         partner = replace(partner, id=existing.partner_id, owner_id=existing.id)
     else:
-        password_hash = await identity.passwords.hash(password)
+        password_hash = await identity.passwords.hash(password, owner.email, owner.name, partner.name)
         await identity.store.add_user(replace(owner, password_hash=password_hash, permissions=OWNER_PERMISSIONS))
     try:
         await identity.store.add_partner(partner, _trace(), request)
@@ -85,9 +86,9 @@ async def own_partner(identity: Identity, partner_id: str) -> Partner:
 
 
 async def create_user(identity: Identity, caller: Caller, user: User, password: str) -> User:
-    """A further user of the caller's partner. Raises EmailTaken, CannotGrant."""
+    """A further user of the caller's partner. Raises EmailTaken, CannotGrant, PasswordTooEasy."""
     check_grant(caller.permissions, user.may)
-    user = replace(user, password_hash=await identity.passwords.hash(password))
+    user = replace(user, password_hash=await identity.passwords.hash(password, user.email, user.name))
     await identity.store.add_user(user)
     return user
 
@@ -98,7 +99,8 @@ async def change_user(
     """Change name, permissions, roles or password of a user of the caller's partner. Whatever his tokens say otherwise
     is refused from now on, and a new password ends his sessions.
 
-    Raises NotFound, CannotGrant, and OwnerFixed for the owner's permissions, or anything of his by another.
+    Raises NotFound, CannotGrant, PasswordTooEasy, and OwnerFixed for the owner's permissions, or anything of his by
+    another.
     """
     user = await _known(identity, caller.partner_id, user_id)
     gives = {"permissions", "roles"} & change.keys()
@@ -112,7 +114,7 @@ async def change_user(
         if user.id != caller.user_id:
             # Whoever sets another's password can act as him: he must not gain permissions by that.
             check_grant(caller.permissions, user.may)
-        change["password_hash"] = await identity.passwords.hash(password)
+        change["password_hash"] = await identity.passwords.hash(password, user.email, user.name)
     changed = await _write(identity, user, change, sign_out=password is not None)
     if changed is None:
         raise NotFound("There is no such user.")
@@ -151,7 +153,7 @@ async def create_staff(identity: Identity, email: str, password: str, permission
         change = {"permissions": sorted(permissions)}
         await identity.store.revoke(PLATFORM, known.id, change, trace=None, sign_out=False)
         return False
-    password_hash = await identity.passwords.hash(password)
+    password_hash = await identity.passwords.hash(password, email)
     user = User(new_id("usr"), PLATFORM, email.casefold(), "Staff", permissions, password_hash)
     await identity.store.add_user(user)
     return True

@@ -13,26 +13,24 @@ from identity import api, storage
 from identity.clients import Passwords
 from identity.handlers import Identity
 from identity.keys import api as keys_api
-from identity.keys import jobs as keys_jobs
 from identity.keys import main as keys_main
-from identity.keys import storage as keys_storage
 from identity.keys.handlers import Keys
 from identity.machines import api as machines_api
 from identity.machines import main as machines_main
-from identity.machines import storage as machines_storage
 from identity.machines.handlers import Machines
 from identity.revocation.handlers import Heart
 from identity.revocation.jobs import heartbeat
 from identity.sessions import api as sessions_api
-from identity.sessions import jobs as sessions_jobs
 from identity.sessions import main as sessions_main
-from identity.sessions import storage as sessions_storage
 from identity.sessions.handlers import Sessions
 from identity.settings import Settings
 from identity.storage import Store, to_access_revoked, to_partner_changed
+from identity.throttling import main as throttling_main
 from identity.tokens import api as tokens_api
 
-INDEXES = [*storage.INDEXES, *keys_storage.INDEXES, *sessions_storage.INDEXES, *machines_storage.INDEXES]
+ROUTERS = (sessions_api.router, tokens_api.router, keys_api.router, machines_api.router, api.router)
+PARTS = (storage, keys_main, sessions_main, machines_main, throttling_main)
+INDEXES = [index for part in PARTS for index in part.INDEXES]
 
 
 @dataclass(frozen=True)
@@ -65,16 +63,17 @@ def wire(settings: Settings) -> Wired:
 def build(settings: Settings) -> FastAPI:
     """Identity's app."""
     it = wire(settings)
-    revoking = {"user": it.identity.user_relay, "session": it.sessions.relay, "machine": it.machines.relay}
-    relays = {"partner": it.identity.partner_relay, "key": it.keys.relay, **revoking}
+    revoking = (it.identity.user_relay, it.sessions.relay, it.machines.relay)
+    jobs = [
+        Job("partner relay", it.identity.partner_relay.run),
+        Job("user relay", it.identity.user_relay.run),
+        *keys_main.jobs(it.keys),
+        *sessions_main.jobs(it.sessions),
+        *machines_main.jobs(it.machines),
+        heartbeat(Heart(revoking, it.kafka), settings.heartbeat_seconds),
+    ]
+    provides = (it.identity, it.keys, it.sessions, it.machines)
     return service_app(
-        settings, name="identity", mongo=it.mongo, kafka=it.kafka, indexes=INDEXES,
-        routers=[sessions_api.router, tokens_api.router, keys_api.router, machines_api.router, api.router],
-        jobs=[
-            *(Job(f"{name} relay", relay.run) for name, relay in relays.items()),
-            heartbeat(Heart(list(revoking.values()), it.kafka), settings.heartbeat_seconds),
-            keys_jobs.rotation(it.keys),
-            sessions_jobs.forgetting(it.sessions),
-        ],
-        provides=[it.identity, it.keys, it.sessions, it.machines],
+        settings, name="identity", mongo=it.mongo, kafka=it.kafka, indexes=INDEXES, routers=ROUTERS, jobs=jobs,
+        provides=provides,
     )  # fmt: skip

@@ -12,6 +12,13 @@ class Settings(ServiceSettings):
     service_port: int = 8001
     identity_keyring: SecretStr = Field(description="id:base64 of 32 bytes, several with commas, the newest first")
     token_minutes: int = Field(default=10, ge=1, le=60)
+    sign_in_tries: int = Field(
+        default=10, ge=1, description="wrong passwords of an account at once, from unknown addresses or a known one"
+    )
+    sign_in_tries_per_address: int = Field(
+        default=50, ge=1, description="wrong passwords from an address at once, of accounts never signed in from there"
+    )
+    sign_in_try_seconds: float = Field(default=60, gt=0, description="one more try each time")
     key_days: int = Field(default=30, ge=1, description="age at which a signing key is replaced")
     key_overlap_seconds: int = Field(default=60, ge=1, description="a new key is announced this long before it signs")
     hashes_at_once: int = Field(

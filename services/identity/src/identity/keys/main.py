@@ -2,14 +2,18 @@
 
 from datetime import timedelta
 
+from common.jobs import Job
 from common.kafka.connection import Kafka
 from common.keyring import Keyring
 from common.mongo import Mongo
 from common.relay import StateRelay
 from identity.keys.clients import Signer
 from identity.keys.handlers import Keys
-from identity.keys.storage import KeyStore, to_key_changed
+from identity.keys.jobs import rotation
+from identity.keys.storage import INDEXES, KeyStore, to_key_changed
 from identity.settings import Settings
+
+__all__ = ["INDEXES", "jobs", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, kafka: Kafka) -> Keys:
@@ -23,3 +27,8 @@ def wire(settings: Settings, mongo: Mongo, kafka: Kafka) -> Keys:
         age=timedelta(days=settings.key_days),
         overlap=timedelta(seconds=settings.key_overlap_seconds),
     )
+
+
+def jobs(keys: Keys) -> list[Job]:
+    """What goes on beside requests."""
+    return [Job("key relay", keys.relay.run), rotation(keys)]

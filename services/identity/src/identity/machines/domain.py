@@ -17,7 +17,9 @@ class InvalidClient(OAuthProblem):
     """The same words whether the id is unknown or the secret wrong."""
 
     status, code, title, error = 401, "invalid-client", "Client id or secret is wrong", "invalid_client"
-    challenge = "Basic"
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Basic"}
 
 
 class InvalidScope(OAuthProblem):

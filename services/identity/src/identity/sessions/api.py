@@ -12,13 +12,14 @@ from identity.schemas import Token
 from identity.sessions import handlers
 from identity.sessions.handlers import Sessions
 from identity.sessions.schemas import Credentials, SessionView
+from identity.throttling.domain import TooManyAttempts
 
 SessionsDep = Annotated[Sessions, provided(Sessions)]
 
 router = APIRouter(tags=["sign-in"])
 
 
-@router.post("/sign-in", responses=errors(WrongCredentials, Invalid))
+@router.post("/sign-in", responses=errors(WrongCredentials, TooManyAttempts, Invalid))
 async def sign_in(credentials: Credentials, sessions: SessionsDep, request: Request, response: Response) -> Token:
     """E-mail and password for an access token that every service accepts, and a refresh token."""
     client = "".join(filter(str.isprintable, request.headers.get("user-agent", "")))[:200]

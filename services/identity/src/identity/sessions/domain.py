@@ -23,14 +23,15 @@ class InvalidGrant(OAuthProblem):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody signed in with one client. `number` is that of the refresh token that is good now, `sealed` the seed of
-    all of them, encrypted; `sign_outs` is how often the user had signed out everywhere before it began."""
+    """Somebody signed in with one client. `place` is an id of the address it began at, `number` that of the refresh
+    token that is good now, `sealed` the seed of all of them, encrypted; `sign_outs` is how often the user had signed
+    out everywhere before."""
 
     id: str
     partner_id: str
     user_id: str
     client: str
-    address: str
+    place: str
     sealed: str = field(repr=False)
     sign_outs: int
     began_at: datetime

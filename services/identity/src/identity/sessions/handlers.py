@@ -20,12 +20,15 @@ from identity.keys.handlers import Keys, issue
 from identity.sessions.domain import InvalidGrant, Lifetime, RefreshToken, Session
 from identity.sessions.storage import SessionStore
 from identity.storage import Store
+from identity.throttling.domain import place_of
+from identity.throttling.handlers import Throttle, give_back, take
 
 log = logger(__name__)
 
 FIRST_PARTY = "switchboard"
 """The client of everybody who signs in with a password."""
 FORGOTTEN_AFTER = timedelta(days=1)
+"""When a session's time is over it stays so long, for its end to be announced."""
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Sessions:
     keys: Keys
     passwords: Passwords
     keyring: Keyring
+    throttle: Throttle
     relay: StateRelay
     user_relay: StateRelay
     lifetime: Lifetime
@@ -52,17 +56,21 @@ class Issued:
 
 
 async def sign_in(sessions: Sessions, email: str, password: str, client: str, address: str) -> Issued:
-    """A new session. Raises WrongCredentials, in the same words and time whatever was wrong."""
+    """A new session. Raises WrongCredentials, in the same words and time whatever was wrong; and TooManyAttempts."""
+    place = place_of(address)
     user = await sessions.users.user_by_email_of_all_partners(email.casefold())
+    is_known = await sessions.store.was_at(*((user.partner_id, user.id) if user else ("", "")), place)
+    taken = await take(sessions.throttle, email.casefold(), place, is_known=is_known)
     if not await sessions.passwords.matches(password, user.password_hash if user else None) or user is None:
         raise WrongCredentials("Check both and try again.")
+    await give_back(sessions.throttle, taken)
     now, session_id, seed = datetime.now(UTC), new_id("ses"), secrets.token_urlsafe(32)
     session = Session(
         id=session_id,
         partner_id=user.partner_id,
         user_id=user.id,
         client=client,
-        address=address,
+        place=place,
         sealed=sessions.keyring.seal(seed, session_id),
         sign_outs=user.sign_outs,
         began_at=now,

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from common.jobs import Job
 from common.kafka.connection import Kafka
 from common.keyring import Keyring
 from common.mongo import Mongo
@@ -10,8 +11,13 @@ from identity.handlers import Identity
 from identity.keys.handlers import Keys
 from identity.sessions.domain import Lifetime
 from identity.sessions.handlers import Sessions
-from identity.sessions.storage import SessionStore, to_session_ended
+from identity.sessions.jobs import forgetting
+from identity.sessions.storage import INDEXES, SessionStore, to_session_ended
 from identity.settings import Settings
+from identity.throttling import main as throttling_main
+from identity.throttling.jobs import forgetting as forgetting_attempts
+
+__all__ = ["INDEXES", "jobs", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, kafka: Kafka, identity: Identity, keys: Keys) -> Sessions:
@@ -22,9 +28,19 @@ def wire(settings: Settings, mongo: Mongo, kafka: Kafka, identity: Identity, key
         users=identity.store,
         keys=keys,
         passwords=identity.passwords,
+        throttle=throttling_main.wire(settings, mongo),
         keyring=Keyring.parse(settings.identity_keyring),
         relay=StateRelay(store.sessions.of_all_partners, kafka, "/identity", to_session_ended),
         user_relay=identity.user_relay,
         lifetime=Lifetime(timedelta(days=settings.session_idle_days), timedelta(days=settings.session_days)),
         grace=timedelta(seconds=settings.refresh_grace_seconds),
     )
+
+
+def jobs(sessions: Sessions) -> list[Job]:
+    """What goes on beside requests."""
+    return [
+        Job("session relay", sessions.relay.run),
+        forgetting(sessions),
+        forgetting_attempts(sessions.throttle),
+    ]

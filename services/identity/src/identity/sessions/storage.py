@@ -12,9 +12,10 @@ from identity.sessions.domain import Session
 INDEXES = [
     announce_index("sessions"),
     Index("sessions", (("partner_id", 1), ("user_id", 1), ("_id", 1))),
+    Index("sessions", (("partner_id", 1), ("user_id", 1), ("place", 1))),
     Index("sessions", (("ends_at", 1),)),
 ]
-_NAMES = ("user_id", "client", "address", "sealed", "sign_outs", "began_at", "last_used_at", "ends_at", "number")
+_NAMES = ("user_id", "client", "place", "sealed", "sign_outs", "began_at", "last_used_at", "ends_at", "number")
 
 
 class SessionStore:
@@ -48,6 +49,10 @@ class SessionStore:
         query = {"user_id": user_id, "_id": {"$gt": after}, "ended": False, "sign_outs": sign_outs}
         found = self.sessions.of(partner_id).find(query | {"ends_at": {"$gt": now}}, sort=[("_id", 1)], limit=limit)
         return [_session(document) async for document in found]
+
+    async def was_at(self, partner_id: str, user_id: str, place: str) -> bool:
+        """True when one of his sessions that are not forgotten yet began there."""
+        return await self.sessions.of(partner_id).find_one({"user_id": user_id, "place": place}) is not None
 
     async def end(self, partner_id: str, user_id: str, session_id: str, trace: str | None) -> bool:
         """End one and announce it in one write; False when it does not go on (for this user)."""

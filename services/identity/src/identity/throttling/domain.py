@@ -1,0 +1,45 @@
+"""How often somebody may try to sign in. No I/O.
+
+Each wrong try costs one of a budget, which fills up again with time. An account has one budget for all addresses that
+it never was signed in from, and one of its own for each that it was: so whoever tries passwords from elsewhere uses up
+the first, and does not keep the person out, who comes from where he always does. An address has a budget for all the
+accounts it tries that were never signed in from there. Nothing here depends on whether the account exists.
+"""
+
+import math
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from common.errors import Problem
+from common.ids import computed_id
+
+
+class TooManyAttempts(Problem):
+    """The budget is used up; `retry_after` seconds bring one more try."""
+
+    status, code, title = 429, "too-many-attempts", "Too many attempts"
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = max(1, math.ceil(seconds))
+        super().__init__(f"Try again in {self.seconds} s.", retry_after=self.seconds)
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.seconds)}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """So many tries at once; then one more every `seconds`."""
+
+    tries: int
+    seconds: float
+
+
+def place_of(address: str) -> str:
+    """An id for where a request came from, which does not say where: the address, or the network of an IPv6 one."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return computed_id("address", address)
+    network = ip_network((parsed, 64), strict=False) if parsed.version == 6 else parsed
+    return computed_id("address", str(network))

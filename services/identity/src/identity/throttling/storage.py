@@ -1,0 +1,47 @@
+"""The documents of budgets: how much of each is used, and when that was true."""
+
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.asynchronous.collection import AsyncCollection
+
+from common.mongo import Document, Index, Mongo
+from identity.throttling.domain import Budget
+
+INDEXES = [Index("attempts", (("at", 1),))]
+
+
+class AttemptStore:
+    """A budget is found by a computed id, which says neither whose account nor which address it is."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self.attempts: AsyncCollection[Document] = mongo.shared("attempts")
+
+    async def take(self, key: str, budget: Budget, now: datetime) -> float:
+        """Use one try; 0, or the seconds until there is one. Many at once never get more than the budget has."""
+        document = await self.attempts.find_one_and_update(
+            {"_id": key}, _taking(budget, now), upsert=True, return_document=ReturnDocument.AFTER
+        )
+        if document is None or not document["refused"]:
+            return 0
+        return (document["used"] + 1 - budget.tries) * budget.seconds
+
+    async def give_back(self, key: str) -> None:
+        await self.attempts.update_one({"_id": key}, {"$inc": {"used": -1}})
+
+    async def forget(self, before: datetime) -> None:
+        """Forget the budgets that nobody asked for since."""
+        await self.attempts.delete_many({"at": {"$lt": before}})
+
+
+def _taking(budget: Budget, now: datetime) -> list[dict[str, Any]]:
+    """What was used fills up with time since `at`; one more is used where that leaves one."""
+    elapsed_ms = {"$max": [0, {"$subtract": [now, {"$ifNull": ["$at", now]}]}]}
+    filled = {"$divide": [elapsed_ms, budget.seconds * 1000]}
+    left = {"$max": [0, {"$subtract": [{"$ifNull": ["$used", 0]}, filled]}]}
+    return [
+        {"$set": {"used": left, "at": now}},
+        {"$set": {"refused": {"$gt": [{"$add": ["$used", 1]}, budget.tries]}}},
+        {"$set": {"used": {"$cond": ["$refused", "$used", {"$add": ["$used", 1]}]}}},
+    ]

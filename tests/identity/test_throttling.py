@@ -1,0 +1,122 @@
+"""Guessing passwords: how often, and whom it does not keep out (E6)."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from tests.identity.test_sessions import continue_
+from tests.identity.test_sign_in import PASSWORD, new_partner
+from tests.support.platform import Platform, Service
+
+HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
+TRIES = 3
+
+
+@pytest.fixture
+async def identity(platform: Platform) -> Service:
+    """One that forgets no wrong try during a test."""
+    settings = {"SIGN_IN_TRIES": str(TRIES), "SIGN_IN_TRIES_PER_ADDRESS": "6", "SIGN_IN_TRY_SECONDS": "3600"}
+    return await platform.service("identity", instance="throttled", **settings)
+
+
+async def attempt(identity: Service, email: str, address: str, password: str = "a wrong password") -> httpx.Response:
+    """From `address`, as a proxy on this machine says it."""
+    body = {"email": email, "password": password}
+    return await identity.http.post("/sign-in", json=body, headers={"X-Forwarded-For": address})
+
+
+async def test_after_a_few_wrong_passwords_the_account_is_closed_to_strangers(identity: Service) -> None:
+    """E6: also to many at once; the answer says for how long."""
+    _, email = await new_partner(identity)
+    answers = await asyncio.gather(*(attempt(identity, email, f"203.0.113.{i}") for i in range(10)))
+    assert sorted(answer.status_code for answer in answers) == [401] * TRIES + [429] * (10 - TRIES)
+    right = await attempt(identity, email, ELSEWHERE, PASSWORD)
+    assert (right.status_code, right.json()["type"].rpartition("/")[2]) == (429, "too-many-attempts")
+    assert 0 < int(right.headers["retry-after"]) <= 3600
+
+
+async def test_guessing_from_elsewhere_does_not_keep_the_person_out(identity: Service) -> None:
+    """E6: where he was signed in before, he has tries of his own; his sessions go on anyway."""
+    _, email = await new_partner(identity)
+    session = await attempt(identity, email, HOME, PASSWORD)
+    for i in range(5):
+        await attempt(identity, email, f"203.0.113.{i}")
+    assert (await attempt(identity, email, ELSEWHERE, PASSWORD)).status_code == 429
+    assert (await attempt(identity, email, HOME, PASSWORD)).status_code == 200
+    assert (await continue_(identity, session.json())).status_code == 200
+
+
+async def test_a_known_address_has_no_endless_tries_either(identity: Service) -> None:
+    """E6: and those of other addresses are not touched by it."""
+    _, email = await new_partner(identity)
+    await attempt(identity, email, HOME, PASSWORD)
+    statuses = [(await attempt(identity, email, HOME)).status_code for _ in range(TRIES + 1)]
+    assert statuses == [401] * TRIES + [429]
+    assert (await attempt(identity, email, ELSEWHERE, PASSWORD)).status_code == 200
+
+
+async def test_an_address_tries_few_accounts(identity: Service) -> None:
+    """E6: one password for many accounts; the people at that address who were there before go on."""
+    _, email = await new_partner(identity)
+    network = "2001:db8:1:2"
+    assert (await attempt(identity, email, f"{network}::1", PASSWORD)).status_code == 200
+    victims = [f"nobody-{i}@shop.example.com" for i in range(7)]
+    statuses = [(await attempt(identity, victim, f"{network}::{i}")).status_code for i, victim in enumerate(victims)]
+    assert statuses == [401] * 6 + [429]
+    assert (await attempt(identity, email, f"{network}::1", PASSWORD)).status_code == 200
+
+
+async def test_an_unknown_account_is_closed_in_the_same_way(identity: Service) -> None:
+    """E6: nobody learns from it who has an account; and neither address nor account is in the document."""
+    _, known = await new_partner(identity)
+    answers: list[list[tuple[int, str]]] = []
+    for i, email in enumerate((known, f"un{known}")):
+        tried = [await attempt(identity, email, f"203.0.113.{100 + i}") for _ in range(TRIES + 1)]
+        answers.append([(answer.status_code, answer.json()["type"]) for answer in tried])
+    assert answers[0] == answers[1]
+    documents = str(await identity.database["attempts"].find({}).to_list())
+    assert known not in documents
+    assert "203.0.113" not in documents
+
+
+async def test_right_passwords_cost_nothing(identity: Service) -> None:
+    """E6."""
+    _, email = await new_partner(identity)
+    assert [(await attempt(identity, email, HOME, PASSWORD)).status_code for _ in range(TRIES + 2)] == [200] * 5
+
+
+async def test_tries_come_back_with_time(platform: Platform) -> None:
+    """E6."""
+    settings = {"SIGN_IN_TRIES": "1", "SIGN_IN_TRY_SECONDS": "0.2"}
+    identity = await platform.service("identity", instance="quick", **settings)
+    _, email = await new_partner(identity)
+    answers = [await attempt(identity, email, HOME)]
+    async with asyncio.timeout(20):
+        while answers[-1].status_code != 200:
+            answers.append(await attempt(identity, email, HOME, PASSWORD))
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["passwordpassword", "qwertyuiop12", "123456789012", "aaaaaaaaaaaa", "switchboard1", "waleriawaleria1"],
+)
+async def test_a_password_that_others_would_guess_is_refused(platform: Platform, password: str) -> None:
+    """E6: by lists, not by rules of composition; the own address is on the list, too."""
+    identity = await platform.service("identity")
+    owner = {"email": "waleria@shop.example.com", "name": "W. Olszewska", "password": password}
+    body = {"name": "Shop", "owner": owner}
+    answer = await identity.http.post("/partners", json=body, headers=platform.tokens.headers("platform"))
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "password-too-easy")
+    assert password not in answer.text
+
+
+async def test_a_password_of_small_letters_alone_is_fine(platform: Platform) -> None:
+    """E6."""
+    identity = await platform.service("identity")
+    _, email = await new_partner(identity)
+    session = (await attempt(identity, email, HOME, PASSWORD)).json()
+    headers = {"Authorization": f"Bearer {session['access_token']}"}
+    me = (await identity.http.get("/me", headers=headers)).json()
+    change = {"password": "gmlqzrtwvbnk"}
+    assert (await identity.http.patch(f"/users/{me['id']}", json=change, headers=headers)).status_code == 200
