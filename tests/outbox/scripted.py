@@ -65,14 +65,16 @@ class Scripted:
                 return
 
     async def _content(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        content = b""
-        while (line := await reader.readline()) not in (b".\r\n", b""):
+        content = bytearray()
+        while (line := await reader.readline()) != b".\r\n":
+            if not line:
+                return False
             content += line
         self.heard.append(".")
         await asyncio.sleep(self.delay)
         reply = self._reply(".") if content else "554 5.5.1 no valid recipients"
         if content and not reply.startswith(("4", "5")):
-            self.contents.append(content)
+            self.contents.append(bytes(content))
         return await self._say(writer, reply)
 
     async def _say(self, writer: asyncio.StreamWriter, reply: str) -> bool:

@@ -1,16 +1,19 @@
 """The bytes of a mail: read back by the standard library's parser they say what was meant, and nothing else."""
 
+from collections.abc import AsyncIterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from outbox.mime import Mail, ascii_address, compose, dot_stuffed
+from outbox.attachments.domain import ENDINGS, LONGEST_NAME, file_name
+from outbox.mime import Enclosed, Mail, ascii_address, attachments, compose, dot_stuffed, size_of_attachments
 
 
-def parsed(**changes: str) -> EmailMessage:
-    base = {
+def parsed(**changes: Any) -> EmailMessage:
+    base: dict[str, Any] = {
         "message_id": "m-1",
         "from_address": "shop@kettle.example",
         "from_name": "Kettle & Sons",
@@ -91,3 +94,69 @@ def test_dots_are_stuffed_and_the_end_is_the_only_lone_dot(content: bytes) -> No
 
 def test_a_unicode_domain_goes_out_as_ascii() -> None:
     assert ascii_address("ann@żółw.example") == "ann@xn--w-uga1v8h.example"
+
+
+def enclosed(name: str, content: bytes, media_type: str = "application/pdf") -> Enclosed:
+    async def read() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), 57):
+            yield content[start : start + 57]
+
+    return Enclosed(name, media_type, len(content), read)
+
+
+async def with_files(*files: Enclosed) -> EmailMessage:
+    """The mail as it is read; its size is what was said before."""
+    mail = Mail("m-1", "shop@kettle.example", "", "ann@x.example", "", "New order", "Hello", "", "", files)
+    behind = b"".join([part async for part in attachments(mail)])
+    assert len(behind) == size_of_attachments(mail)
+    assert all(len(line) <= 998 for line in behind.split(b"\r\n"))
+    assert not [line for line in behind.split(b"\r\n") if line.startswith(b".")]
+    message = message_from_bytes(compose(mail) + behind, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+kinds = st.sampled_from(sorted(ENDINGS))
+
+
+@given(st.lists(st.tuples(st.text(max_size=300), st.binary(max_size=200), kinds), min_size=1, max_size=3))
+@example([("a" * 57 + ".pdf", bytes(57), "application/pdf"), ("x\r\nBcc: evil@x.example", b"", "text/csv")])
+@example([("\u202efdp.exe", b"x", "application/pdf"), ("../../etc/passwd", b"x", "text/plain")])
+@example([('";\\', b"x", "text/plain"), ("ż" * 100, b"x" * 58, "text/xml")])
+async def test_files_are_read_as_they_were_meant_whatever_they_are_called(
+    wanted: list[tuple[str, bytes, str]],
+) -> None:
+    """B12: names, types and bytes; and no header is added."""
+    files = [(file_name(name, media_type), content, media_type) for name, content, media_type in wanted]
+    message = await with_files(*(enclosed(*one) for one in files))
+    read = [
+        (one.get_filename(), one.get_payload(decode=True), one.get_content_type()) for one in message.iter_attachments()
+    ]
+    assert read == files
+    assert body(message, "plain").strip() == "Hello"
+    assert message["Bcc"] is None
+
+
+@given(st.text(max_size=300), kinds)
+@example("a" * 200 + ".exe", "application/pdf")
+@example(".", "text/plain")
+@example("con:aux.txt", "text/plain")
+def test_a_files_name_is_good_on_any_machine_and_says_its_type(name: str, media_type: str) -> None:
+    """B12: no path, nothing that nobody sees, not too long, and an ending of its type."""
+    made = file_name(name, media_type)
+    assert 0 < len(made) <= LONGEST_NAME
+    assert not set(made) & set("/\\:\r\n\t\x00\x7f")
+    assert made.isprintable()
+    assert made.strip(". ") == made
+    assert made.rpartition(".")[2].casefold() in ENDINGS[media_type]
+    assert file_name(made, media_type) == made
+
+
+def test_a_good_name_stays() -> None:
+    """B12."""
+    assert file_name("Faktura żółta 42.PDF", "application/pdf") == "Faktura żółta 42.PDF"
+    assert file_name("photo.jpeg", "image/jpeg") == "photo.jpeg"
+    assert file_name("invoice", "application/pdf") == "invoice.pdf"
+    assert file_name("invoice.pdf.exe", "application/pdf") == "invoice.pdf.exe.pdf"
+    assert file_name("C:\\Users\\ann\\list.csv", "text/csv") == "list.csv"
+    assert file_name("data.bin", "application/x-own") == "data.bin"

@@ -1,6 +1,7 @@
 """The SMTP transaction, word for word, against a server that pipelines and one that does not (B2, B10, B11)."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,14 @@ NETWORK = Network(frozenset({"127.0.0.1"}))
 BOTH = pytest.mark.parametrize("extensions", [("PIPELINING",), ("8BITMIME",)], ids=["pipelined", "one by one"])
 
 
-def mail(**changes: str) -> Mail:
-    fields = {"message_id": "m-1", "from_address": "shop@kettle.example", "from_name": "", "to_name": "", "html": ""}
+def mail(**changes: Any) -> Mail:
+    fields: Any = {
+        "message_id": "m-1",
+        "from_address": "shop@kettle.example",
+        "from_name": "",
+        "to_name": "",
+        "html": "",
+    }
     return Mail(**(fields | {"to_address": "ann@x.example", "subject": "New order", "text": "Hello"} | changes))
 
 

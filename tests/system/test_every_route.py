@@ -68,12 +68,14 @@ BODIES: dict[str, Any] = {
     "PUT /settings/{kind}/words/{language}": {"subject": "Other"},
     "PUT /quiet-hours": {"start": "22:00", "until": "06:00", "time_zone": "Europe/Warsaw"},
     "PUT /settings": {"keep_days": 30},
+    "POST /attachments": "a;b\n",
+    "POST /domains": {"name": "other.example.com"},
     "POST /accounts": ACCOUNT,
     "PUT /accounts/{account_id}": ACCOUNT,
 }
 SIGNS_OUT = "DELETE /sessions"
 """Ends the access of whoever asks, so it is asked last."""
-QUERIES = {"q": "secret", "source": "/test"}
+QUERIES = {"q": "secret", "source": "/test", "name": "other.csv"}
 
 
 def routes() -> Iterator[tuple[str, str, str]]:
@@ -101,6 +103,7 @@ class Victim:
             "version": "1",
             "order_number": word,
             "letter_id": "1",
+            "number": "1",
         }
 
     async def fill(self, platform: Platform, mail: MailServer) -> None:
@@ -118,6 +121,7 @@ class Victim:
         self.ids["machine_id"] = (await call("identity", "POST", "/machines", machine))["client_id"]
         self.ids["session_id"] = (await call("identity", "GET", "/sessions"))["items"][0]["id"]
         self.ids["account_id"] = (await call("outbox", "GET", "/accounts"))[0]["id"]
+        self.ids["name"] = (await call("outbox", "POST", "/domains", {"name": f"{word}.example.com"}))["name"]
         await call("notifications", "PUT", "/settings/order.created/words/en", {"subject": word})
         await self.company.would_tell("order.created", {"order_number": "1"}, mia)
         order = OrderCreated(partner_id=self.company.partner_id, order_number=word)

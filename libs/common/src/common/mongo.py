@@ -115,8 +115,8 @@ class OnePartner:
     async def update_one(self, query: Mapping[str, Any], change: Change, **options: Any) -> UpdateResult:
         return await self._collection.update_one(self._mine(query), change, **options)
 
-    async def update_many(self, query: Mapping[str, Any], change: Mapping[str, Any]) -> UpdateResult:
-        return await self._collection.update_many(self._mine(query), change)
+    async def update_many(self, query: Mapping[str, Any], change: Mapping[str, Any], **options: Any) -> UpdateResult:
+        return await self._collection.update_many(self._mine(query), change, **options)
 
     async def find_one_and_update(self, query: Mapping[str, Any], change: Change, **options: Any) -> Document | None:
         return await self._collection.find_one_and_update(self._mine(query), change, **options)

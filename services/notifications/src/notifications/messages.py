@@ -116,6 +116,8 @@ def _record(
     unsubscribe_url: str = "",
 ) -> Outgoing:
     about = decision.about
+    # Not with an escalation: its message may have failed because of them, and says whom to ask.
+    has_files = to.channel == "email" and not decision.lines and escalation is None
     message = MessageRequested(
         message_id=to.message_id,
         partner_id=about.partner_id,
@@ -130,5 +132,6 @@ def _record(
         escalation=escalation,
         not_before=to.not_before,
         unsubscribe_url=unsubscribe_url or None,
+        attachments=kind.attachments_in(about.data) if has_files else [],
     )
     return encode(message, event_id=to.message_id, source=SOURCE, trace=trace)

@@ -11,7 +11,8 @@ from aiosmtplib.errors import SMTPException, SMTPResponseException
 
 from outbox.channels import Refused
 from outbox.domain import Answer, HostRefused, Outcome, Stage, lost, understand
-from outbox.smtp import EXTENSIONS, Connection, words_for
+from outbox.faults import words_for
+from outbox.smtp import EXTENSIONS, Connection
 from outbox.via import Smtp
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -88,7 +89,7 @@ async def connect(smtp: Smtp, password: str | None, network: Network, seconds: f
         if smtp.username:
             stage = Stage.SIGN_IN
             await client.login(smtp.username, password or "")
-        extensions = frozenset(name for name in EXTENSIONS if client.supports_extension(name))
+        extensions = {name: client.esmtp_extensions[name] for name in EXTENSIONS if client.supports_extension(name)}
         return Connection(cast(asyncio.Transport, client.transport), extensions, seconds)
     except HostRefused as error:
         answer = Answer(Outcome.ACCOUNT_REFUSED, reply=error.words)

@@ -9,14 +9,17 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from uuid import uuid4
 
 from common.jobs import Pace, Stop
 from common.mongo import Document
-from outbox.channels import Refused
+from outbox.channels import Connection, Refused
+from outbox.composing import Composing
 from outbox.domain import Account, Answer, Status
+from outbox.domains.handlers import load_signer
 from outbox.lanes import Item, Lane, Reach
-from outbox.mime import Mail
+from outbox.preparing import Preparing
 from outbox.providers import Providers
 from outbox.queue import Queue, claim_document
 from outbox.results import LOOK_EVERY_SECONDS, Results
@@ -45,12 +48,16 @@ class Rules:
 class Delivery:
     """The lanes of this process and what they have in hand."""
 
-    def __init__(self, queue: Queue, store: Store, results: Results, providers: Providers, rules: Rules) -> None:
+    def __init__(
+        self, queue: Queue, store: Store, results: Results, providers: Providers, composing: Composing, rules: Rules
+    ) -> None:
         self.results = results
         self._queue = queue
         self._store = store
         self._providers = providers
         self._rules = rules
+        self._composing = composing
+        self._preparing = Preparing(composing.attachments, results)
         self._lanes: dict[str, Lane] = {}
         self._in_hand = results.in_hand
         self._due: dict[str, None] = {}
@@ -136,7 +143,7 @@ class Delivery:
     async def try_account(self, account: Account) -> Answer:
         """Connect as for a message, prove what can be proved, and send nothing (B11)."""
         try:
-            connection = await self._providers.connect(account)
+            connection = await self._connect(account)
             try:
                 return await connection.check()
             finally:
@@ -251,7 +258,11 @@ class Delivery:
     def _begin(self, item: Item) -> None:
         message = item.message
         self._in_hand[item.token, message["_id"]] = item
-        self._lanes[message["account_id"]].take(item)
+        lane = self._lanes[message["account_id"]]
+        if "attachments" in message:
+            self._preparing.begin(lane, item)
+        else:
+            lane.take(item)
 
     async def _renew(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -272,10 +283,10 @@ class Delivery:
     async def _put_down(self, lanes: Iterable[Lane]) -> None:
         """Give back what these lanes did not begin."""
         by_token: dict[str, list[str]] = {}
-        for lane in lanes:
-            for item in lane.put_down():
-                by_token.setdefault(item.token, []).append(item.message["_id"])
-                self._in_hand.pop((item.token, item.message["_id"]), None)
+        lanes = list(lanes)
+        for item in chain(self._preparing.put_down(lanes), *(lane.put_down() for lane in lanes)):
+            by_token.setdefault(item.token, []).append(item.message["_id"])
+            self._in_hand.pop((item.token, item.message["_id"]), None)
         for token, ids in by_token.items():
             await self._queue.give_back(token, ids, datetime.now(UTC))
 
@@ -284,26 +295,17 @@ class Delivery:
     def _lane(self, account: Account) -> Lane:
         lane = self._lanes.get(account.id)
         if lane is None:
-            rules = self._rules
-            connect = self._providers.connect
-            lane = Lane(account, connect, self._compose, self._done, rules.idle_seconds, rules.refused_rest)
+            rules, mail = self._rules, self._composing.mail
+            lane = Lane(account, self._connect, mail, self._done, rules.idle_seconds, rules.refused_rest)
             self._lanes[account.id] = lane
         lane.use(account)
         return lane
 
-    def _compose(self, account: Account, item: Item) -> Mail:
-        content, recipient = item.message["content"], item.message["recipient"]
-        return Mail(
-            message_id=item.message["_id"],
-            from_address=account.from_address,
-            from_name=account.from_name,
-            to_address=account.via.addressed(recipient["address"]),
-            to_name=recipient["name"],
-            subject=content["subject"],
-            text=content["text"],
-            html=content["html"],
-            unsubscribe_url=item.message.get("unsubscribe_url") or "",
-        )
+    async def _connect(self, account: Account) -> Connection:
+        """A connection for the account as it is now. Raises Refused."""
+        if account.channel == "email":
+            await load_signer(self._composing.domains, account)
+        return await self._providers.connect(account)
 
     def _done(self, account: Account, item: Item, answer: Answer, reach: Reach) -> None:
         """A lane finished with `item`."""

@@ -23,8 +23,8 @@ def _row(one: MessageView) -> tuple[str, ...]:
     return (
         _time(one.requested_at), _time(one.executed_at), one.status.value, one.channel, one.kind,
         one.account_name or "", one.from_address or "", one.error or "", one.recipient.address, one.recipient.name,
-        one.title, "; ".join(one.attachments), one.order_number or "; ".join(one.order_numbers), str(one.attempts),
-        one.id,
+        one.title, "; ".join(file.name for file in one.attachments),
+        one.order_number or "; ".join(one.order_numbers), str(one.attempts), one.id,
     )  # fmt: skip
 
 

@@ -8,11 +8,9 @@ its own. Redirects are not followed, no proxy is asked, and of an answer only th
 import asyncio
 import json
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -21,9 +19,10 @@ import httpcore
 from outbox.channels import Refused
 from outbox.connect import Network
 from outbox.domain import Answer, HostRefused, Outcome
+from outbox.faults import words_for
 from outbox.gateway_answers import points_left, retry_after_of, understand_http, understand_smsapi
 from outbox.mime import Mail
-from outbox.smtp import words_for
+from outbox.streams import Stream, http_over, open_stream
 from outbox.via import HttpGateway, SmsApi
 
 MOST_ANSWER_BYTES = 64_000
@@ -44,36 +43,25 @@ class Rules:
 
 async def connect(via: Gateway, channel: str, secret: str | None, rules: Rules) -> "GatewayConnection":
     """A connection to the gateway. Raises Refused."""
-    url = urlsplit(via.url)
-    host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
     try:
-        connected = await rules.network.connect(host, port, rules.timeout)
-        secured: Mapping[str, Any] = {}
-        if url.scheme == "https":
-            secured = {"ssl": tls_context(), "server_hostname": host, "ssl_handshake_timeout": rules.timeout}
-        reader, writer = await asyncio.open_connection(sock=connected, **secured)
+        stream = await open_stream(rules.network, via.url, rules.timeout)
     except HostRefused as error:
         raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply=error.words)) from None
     except (OSError, TimeoutError) as error:
-        raise Refused(Answer(Outcome.TRY_AGAIN, reply=f"{host} {words_for(error)}")) from None
-    return GatewayConnection(via, channel, secret, _Stream(reader, writer), rules)
-
-
-@cache
-def tls_context() -> ssl.SSLContext:
-    return ssl.create_default_context()
+        raise Refused(Answer(Outcome.TRY_AGAIN, reply=f"{urlsplit(via.url).hostname} {words_for(error)}")) from None
+    return GatewayConnection(via, channel, secret, stream, rules)
 
 
 class GatewayConnection:
     """A connection to a gateway, for one message after another."""
 
-    def __init__(self, via: Gateway, channel: str, secret: str | None, stream: "_Stream", rules: Rules) -> None:
+    def __init__(self, via: Gateway, channel: str, secret: str | None, stream: Stream, rules: Rules) -> None:
         self._via = via
         self._channel = channel
         self._secret = secret
         self._stream = stream
         self._rules = rules
-        self._http = httpcore.AsyncHTTP11Connection(httpcore.URL(via.url).origin, stream)
+        self._http = http_over(stream, via.url)
 
     @property
     def is_open(self) -> bool:
@@ -149,31 +137,6 @@ class GatewayConnection:
     def _safe(self, answer: Answer) -> Answer:
         """The answer without our secret, should the gateway repeat it."""
         return replace(answer, reply=answer.reply.replace(self._secret, "…")) if self._secret else answer
-
-
-class _Stream(httpcore.AsyncNetworkStream):
-    """An open connection as httpcore wants it. Closing does not wait; its user has the clock."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  httpcore's name
-        return await self._reader.read(max_bytes)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  httpcore's name
-        self._writer.write(buffer)
-        await self._writer.drain()
-
-    async def aclose(self) -> None:
-        self.close()
-
-    def get_extra_info(self, info: str) -> Any:
-        """Readable while nothing was asked: the gateway has closed it."""
-        return self._reader.at_eof() or self._writer.is_closing() if info == "is_readable" else None
-
-    def close(self) -> None:
-        self._writer.close()
 
 
 async def _beginning(response: httpcore.Response) -> bytes:

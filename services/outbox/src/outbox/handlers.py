@@ -14,6 +14,7 @@ from common.logs import logger
 from common.mongo import Document
 from outbox import search
 from outbox.announcements import Announcements
+from outbox.attachments.handlers import Attachments, for_message
 from outbox.delivery import Delivery
 from outbox.domain import (
     Account,
@@ -48,6 +49,7 @@ class Outbox:
     keyring: Keyring
     places: Places
     prune_after: timedelta
+    attachments: Attachments
 
 
 async def all_messages(outbox: Outbox, partner_id: str, chosen: Filter) -> AsyncIterator[list[Document]]:
@@ -77,6 +79,11 @@ async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) 
         message_document(event.data, accounts.get((event.data.partner_id, event.data.channel)), now, event.trace)
         for event in events
     ]
+    for event, document in zip(events, documents, strict=True):
+        if event.data.attachments:  # before it is kept, so that they stay from now on
+            document["attachments"] = await for_message(
+                outbox.attachments, event.data.partner_id, event.data.attachments
+            )
     await outbox.delivery.take_in(documents, {account.id: account for account in accounts.values()})
 
 

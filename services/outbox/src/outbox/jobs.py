@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from common import metrics
 from common.jobs import Job, Stop
 from outbox import account_handlers, handlers
+from outbox.attachments.handlers import tidy_up
 from outbox.handlers import Outbox
 from outbox.stops.handlers import Stops, tell_owners
 
 
-def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float) -> list[Job]:
+def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float, attachments_look_seconds: float) -> list[Job]:
     """Everything that runs beside requests and records."""
     return [
         Job("delivery", outbox.delivery.claims),
@@ -21,6 +22,7 @@ def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float) -> list[Job]:
         _every(1.0, "account stops", lambda: tell_owners(stops)),
         _every(10.0, "queue metrics", lambda: _measure(outbox, stops)),
         _every(prune_look_seconds, "pruning", lambda: handlers.prune(outbox)),
+        _every(attachments_look_seconds, "attachments", lambda: tidy_up(outbox.attachments)),
     ]
 
 

@@ -50,6 +50,8 @@ class Reach(Enum):
     """It did not let us in."""
     SHARED = auto()
     """It did not let another message's attempt in, and was not asked again."""
+    NOWHERE = auto()
+    """The message was not ready to be sent."""
 
 
 Connect = Callable[[Account], Awaitable[Connection]]

@@ -10,9 +10,16 @@ from common.mongo import Mongo
 from common.service import service_app
 from outbox import announcements, api, consumers, gateways, queue, storage
 from outbox.announcements import Announcements
+from outbox.attachments import api as attachments_api
+from outbox.attachments import main as attachments_main
+from outbox.composing import Composing
 from outbox.connect import Network
 from outbox.delivery import Delivery, Rules
 from outbox.domain import Places
+from outbox.domains import api as domains_api
+from outbox.domains import storage as domain_storage
+from outbox.domains.handlers import Domains
+from outbox.domains.storage import DomainStore
 from outbox.handlers import Outbox
 from outbox.jobs import jobs
 from outbox.providers import Providers
@@ -24,7 +31,8 @@ from outbox.stops.handlers import Stops
 from outbox.stops.storage import StopStore
 from outbox.storage import Store
 
-INDEXES = [*storage.INDEXES, *queue.INDEXES, *announcements.INDEXES, *stops_storage.INDEXES]
+PARTS = (storage, queue, announcements, stops_storage, attachments_main, domain_storage)
+INDEXES = [index for part in PARTS for index in part.INDEXES]
 
 
 def build(settings: Settings) -> FastAPI:
@@ -40,20 +48,26 @@ def build(settings: Settings) -> FastAPI:
     )
     retries = RetryRules(settings.retry_delays, timedelta(hours=settings.max_age_hours), settings.stop_after_refusals)
     results = Results(work, kept, store, kafka, retries)
+    mail_servers, domains = Network(settings.inner_hosts), Domains(DomainStore(mongo), keyring)
+    attachments = attachments_main.wire(settings, mongo, mail_servers)
     providers = Providers(
         keyring,
-        Network(settings.inner_hosts),
+        mail_servers,
         settings.smtp_timeout_seconds,
         gateways.Rules(
             Network(settings.inner_gateways), settings.gateway_timeout_seconds, settings.gateway_longest_wait_seconds
         ),
     )
-    delivery = Delivery(work, store, results, providers, rules)
+    delivery = Delivery(work, store, results, providers, Composing(attachments, domains), rules)
     places = Places(settings.ports, settings.ports_of_gateways, settings.inner_gateways)
-    outbox = Outbox(store, work, kept, delivery, keyring, places, timedelta(days=settings.prune_after_days))
+    outbox = Outbox(
+        store, work, kept, delivery, keyring, places, timedelta(days=settings.prune_after_days), attachments
+    )
     stops = Stops(StopStore(mongo), outbox, settings.platform_partner)
     return service_app(
-        settings, name="outbox", mongo=mongo, kafka=kafka, indexes=INDEXES, routers=[api.router],
+        settings, name="outbox", mongo=mongo, kafka=kafka, indexes=INDEXES,
+        routers=[api.router, attachments_api.router, domains_api.router],
         subscriptions=consumers.subscriptions(outbox, stops, kafka),
-        jobs=jobs(outbox, stops, settings.prune_look_seconds), provides=[outbox, settings],
+        jobs=jobs(outbox, stops, settings.prune_look_seconds, settings.attachments_look_seconds),
+        provides=[outbox, attachments, domains, settings],
     )  # fmt: skip

@@ -83,7 +83,8 @@ class Results:
         if answer.refuses_account and reach is not Reach.SHARED:
             worked = self._health.get(account.id, {}).get("works", False)
             self._refusals.append(_Refusal(account, answer.reply, is_first=worked))
-        self._note_health(account, answer, reach, now)
+        if reach is not Reach.NOWHERE:
+            self._note_health(account, answer, reach, now)
         self._due.append((item.token, self._result(account, item, answer, now)))
         self.finished.set()
 

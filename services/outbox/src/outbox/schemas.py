@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from common.errors import Problem
 from common.mongo import Document
+from outbox.attachments.schemas import AttachmentView
 from outbox.domain import ACCOUNT_STOPPED, Account, Status, orders_of
 from outbox.segments import segments_of
 
@@ -55,7 +56,7 @@ class MessageView(BaseModel):
     recipient: RecipientView
     reasons: list[str] = Field(description="why this recipient (A9)")
     title: str
-    attachments: list[str] = Field(default_factory=lambda: [])
+    attachments: list[AttachmentView]
     order_number: str | None
     order_numbers: list[str] = Field(description="of a digest, which is about many orders")
     status: Status
@@ -143,6 +144,7 @@ def _row(document: Document, accounts: Mapping[str, Account]) -> dict[str, Any]:
         "recipient": RecipientView(address=document["recipient"]["address"], name=document["recipient"]["name"]),
         "reasons": document["recipient"]["reasons"],
         "title": document["content"]["subject"],
+        "attachments": AttachmentView.all_of(document),
         "status": status,
         "next_attempt_at": document["due_at"] if status is Status.WAITING and not is_stopped else None,
         "attempts": len(document["attempts"]),

@@ -34,6 +34,29 @@ class Settings(ServiceSettings):
     gateway_ports: str = Field(default="443", description="ports that accounts may name in URLs; * for any")
     prune_look_seconds: float = Field(default=60.0, gt=0, description="how often partners who sent mail are looked at")
     prune_after_days: float = Field(default=7.0, gt=0, description="what finished before goes when new mail is sent")
+    attachment_most_bytes: int = Field(default=20_000_000, ge=1, description="of one attachment")
+    attachments_most: int = Field(default=10, ge=0, description="attachments of one message")
+    attachments_most_bytes: int = Field(default=25_000_000, ge=1, description="of all attachments of one message")
+    attachment_types: str = Field(
+        default="application/pdf,application/xml,image/jpeg,image/png,text/calendar,text/csv,text/plain",
+        description="media types that may be sent",
+    )
+    attachment_hosts: str = Field(
+        default="", description="where events may name attachments to be fetched, with commas"
+    )
+    attachment_seconds: float = Field(default=300.0, gt=0, description="the bytes of one may take this long to come")
+    attachments_kept_hours: float = Field(default=24.0, gt=0, description="bytes that no message has go after this")
+    attachments_look_seconds: float = Field(default=60.0, gt=0, description="how often such bytes are looked for")
+
+    @property
+    def attachment_origins(self) -> frozenset[str]:
+        """A host alone means HTTPS."""
+        hosts = (part.strip().lower().rstrip("/") for part in self.attachment_hosts.split(","))
+        return frozenset(host if "://" in host else f"https://{host}" for host in hosts if host)
+
+    @property
+    def media_types(self) -> frozenset[str]:
+        return frozenset(part.strip().lower() for part in self.attachment_types.split(",") if part.strip())
 
     @property
     def retry_delays(self) -> tuple[float, ...]:

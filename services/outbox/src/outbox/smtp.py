@@ -6,29 +6,30 @@ and keeping the connection, is worth five times the throughput of asking one by 
 
 import asyncio
 import re
-import ssl
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-
-from aiosmtplib.errors import (
-    SMTPConnectError,
-    SMTPException,
-    SMTPServerDisconnected,
-    SMTPTimeoutError,
-)
 
 from outbox.channels import Stale
 from outbox.domain import Answer, Outcome, Stage, lost, understand
-from outbox.mime import Mail, ascii_address, compose, dot_stuffed, message_id_header
+from outbox.faults import Disconnected, words_for
+from outbox.mime import (
+    Incomplete,
+    Mail,
+    ascii_address,
+    attachments,
+    compose,
+    dot_stuffed,
+    hash_of_body,
+    message_id_header,
+    size_of_attachments,
+    stuffed_lines,
+)
 
 MOST_REPLY_BYTES = 64_000
 CLOSING = 421
 EXTENSIONS = ("pipelining", "size", "smtputf8")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f<>]")
-
-
-class Disconnected(Exception):
-    """The server closed the connection, or said what is no SMTP."""
 
 
 class Replies(asyncio.Protocol):
@@ -39,6 +40,8 @@ class Replies(asyncio.Protocol):
         self._lines: list[str] = []
         self._arrived: deque[tuple[int, str]] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._can_write = asyncio.Event()
+        self._can_write.set()
         self.is_open = True
 
     @property
@@ -58,6 +61,22 @@ class Replies(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
         self._wake()
+        self._can_write.set()
+
+    def pause_writing(self) -> None:
+        self._can_write.clear()
+
+    def resume_writing(self) -> None:
+        self._can_write.set()
+
+    async def has_taken(self, seconds: float) -> None:
+        """Wait until the server has taken most of what was written. Raises Disconnected, TimeoutError."""
+        await asyncio.sleep(0)  # lets the loop learn that the connection was lost
+        if not self._can_write.is_set():
+            async with asyncio.timeout(seconds):
+                await self._can_write.wait()
+        if not self.is_open:
+            raise Disconnected
 
     async def next(self, seconds: float) -> tuple[int, str]:
         """Code and text of the next answer. Raises Disconnected, TimeoutError."""
@@ -95,7 +114,7 @@ class Replies(asyncio.Protocol):
 @dataclass(slots=True)
 class Transaction:
     """A mail as it goes over one connection: the questions of its envelope, with what they are about and the class of
-    answer that is hoped for, and its content. `is_asked`: the questions are under way already."""
+    answer that is hoped for, and its content up to the attachments. `is_asked`: the questions are under way already."""
 
     mail: Mail
     questions: tuple[tuple[Stage, int, bytes], ...]
@@ -107,8 +126,8 @@ class Transaction:
         return b"".join(question for _, _, question in self.questions)
 
 
-def prepare(mail: Mail, extensions: frozenset[str]) -> Transaction | Answer:
-    """The mail for a server with these extensions, or why it cannot be sent to it."""
+def prepare(mail: Mail, extensions: Mapping[str, str]) -> Transaction | Answer:
+    """The mail for a server with these extensions and what it says of each, or why it cannot be sent to it."""
     try:
         sender, recipient = ascii_address(mail.from_address), ascii_address(mail.to_address)
     except UnicodeError:
@@ -121,7 +140,10 @@ def prepare(mail: Mail, extensions: frozenset[str]) -> Transaction | Answer:
     content = compose(mail)
     options = " SMTPUTF8" if needs_utf8 else ""
     if "size" in extensions:
-        options += f" SIZE={len(content)}"
+        size, most = len(content) + size_of_attachments(mail), extensions["size"]
+        if most.isdecimal() and 0 < int(most) < size:
+            return Answer(Outcome.MESSAGE_REFUSED, reply=f"it has {size} bytes, and the mail server takes {most}")
+        options += f" SIZE={size}"
     questions = (
         (Stage.SENDER, 2, f"MAIL FROM:<{sender}>{options}\r\n".encode()),
         (Stage.RECIPIENT, 2, f"RCPT TO:<{recipient}>\r\n".encode()),
@@ -133,7 +155,7 @@ def prepare(mail: Mail, extensions: frozenset[str]) -> Transaction | Answer:
 class Connection:
     """A connection that is signed in, for one mail after another."""
 
-    def __init__(self, transport: asyncio.Transport, extensions: frozenset[str], seconds: float) -> None:
+    def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str], seconds: float) -> None:
         self._transport = transport
         self._replies = Replies()
         self._extensions = extensions
@@ -174,8 +196,13 @@ class Connection:
         try:
             if refusal := await self._open(transaction):
                 return refusal
+            stage, content = Stage.DATA, dot_stuffed(transaction.content)
+            if mail.attachments:
+                await self._write_attachments(transaction)
+                content = b".\r\n"
+            self._ensure_open()
             stage = Stage.AFTER_CONTENT
-            self._transport.write(dot_stuffed(transaction.content) + self._begin(then))
+            self._transport.write(content + self._begin(then))
             code, text = await self._replies.next(self._timeout)
             if code == CLOSING:
                 self._transport.close()
@@ -186,6 +213,34 @@ class Connection:
         except (Disconnected, TimeoutError) as error:
             self._transport.close()
             return lost(stage, f"the mail server {words_for(error)}")
+        except Incomplete:
+            return lost(stage, "an attachment cannot be read")
+
+    async def _write_attachments(self, transaction: Transaction) -> None:
+        """The content but for its end, a chunk at a time. Raises Disconnected, TimeoutError, Incomplete."""
+        is_whole = False
+        try:
+            mail, content = transaction.mail, transaction.content
+            if mail.signer:
+                content = compose(mail, await hash_of_body(mail))
+            self._tell(stuffed_lines(content))
+            async for chunk in attachments(mail):
+                self._tell(chunk)
+                await self._replies.has_taken(self._timeout)
+            is_whole = True
+        finally:
+            if not is_whole:  # nothing more may be said: it would be taken for content
+                self._transport.abort()
+
+    def _tell(self, data: bytes) -> None:
+        """Raises Disconnected."""
+        self._ensure_open()
+        self._transport.write(data)
+
+    def _ensure_open(self) -> None:
+        """Raises Disconnected when what is written now would not leave."""
+        if self._transport.is_closing():
+            raise Disconnected
 
     def _transaction_of(self, mail: Mail) -> Transaction | Answer:
         """The mail as it goes over this connection, or why it cannot. Raises Stale when another is begun already."""
@@ -208,10 +263,10 @@ class Connection:
     async def _open(self, transaction: Transaction) -> Answer | None:
         """Ask for MAIL, RCPT and DATA; None when the server waits for the content."""
         if self._is_pipelined and not transaction.is_asked:
-            self._transport.write(transaction.envelope)
+            self._tell(transaction.envelope)
         for position, (stage, good, question) in enumerate(transaction.questions, 1):
             if not self._is_pipelined:
-                self._transport.write(question)
+                self._tell(question)
             code, text = await (self._first_reply() if position == 1 else self._replies.next(self._timeout))
             if code // 100 != good:
                 await self._withdraw(code, unread=len(transaction.questions) - position if self._is_pipelined else 0)
@@ -245,27 +300,7 @@ class Connection:
             for _ in range(unread):
                 code, _ = await self._replies.next(self._timeout)
             for question in [b".\r\n", b"RSET\r\n"] if code // 100 == 3 else [b"RSET\r\n"]:
-                self._transport.write(question)
+                self._tell(question)
                 await self._replies.next(self._timeout)
         except (Disconnected, TimeoutError):
             self._transport.close()
-
-
-def words_for(error: BaseException) -> str:
-    """What happened, for the owner of the account: never the error's own text, which may name what is inside."""
-    causes = (error, error.__cause__, error.__context__)
-    known = (words for kind, words in WORDS.items() if any(isinstance(one, kind) for one in causes))
-    return next(known, f"could not be used: {type(error).__name__}")
-
-
-WORDS: dict[type[BaseException], str] = {
-    ssl.SSLCertVerificationError: "has a certificate that is not valid for it",
-    ssl.SSLError: "does not speak TLS as the account expects",
-    ConnectionRefusedError: "does not answer at this port",
-    TimeoutError: "did not answer in time",
-    SMTPTimeoutError: "did not answer in time",
-    Disconnected: "closed the connection",
-    SMTPServerDisconnected: "closed the connection",
-    SMTPConnectError: "does not speak SMTP as the account expects",
-    SMTPException: "does not offer what the account asks for: STARTTLS, or a way to sign in",
-}

@@ -24,6 +24,7 @@ class Permission(StrEnum):
     OUTBOX_RESEND = "outbox:resend"
     OUTBOX_DELETE = "outbox:delete"
     ACCOUNTS_WRITE = "accounts:write"
+    ATTACHMENTS_WRITE = "attachments:write"
     CRM_READ = "crm:read"
     CRM_WRITE = "crm:write"
     CRM_PARTNERS_READ = "crm_partners:read"
@@ -103,6 +104,7 @@ DESCRIPTIONS: Mapping[Permission, Words] = {
     Permission.ACCOUNTS_WRITE: Words(
         "Zakładanie, zmiana i sprawdzanie kont nadawczych", "Create, change and test sender accounts"
     ),
+    Permission.ATTACHMENTS_WRITE: Words("Wgrywanie załączników wiadomości", "Upload files that messages carry"),
     Permission.CRM_READ: Words("Przeglądanie wszystkich kontaktów CRM", "See all contact records"),
     Permission.CRM_WRITE: Words("Edycja wszystkich kontaktów CRM", "Change all contact records"),
     Permission.CRM_PARTNERS_READ: Words(

@@ -13,7 +13,7 @@ from common.events.envelope import (
     tombstone,
 )
 from common.events.identity import AccessRevoked, Language, PartnerChanged, SigningKeyChanged
-from common.events.marketplace import CampaignLaunched, InvoiceIssued, OrderCreated
+from common.events.marketplace import AttachmentRef, CampaignLaunched, InvoiceIssued, OrderCreated
 from common.events.notifications import (
     Channel,
     Content,
@@ -28,6 +28,7 @@ from common.events.outbox import RECIPIENT_REFUSED, MessageFailed, MessageSent
 __all__ = [
     "RECIPIENT_REFUSED",
     "AccessRevoked",
+    "AttachmentRef",
     "CampaignLaunched",
     "Channel",
     "ContactChanged",

@@ -18,6 +18,26 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 PartnerIdField = Field(description="The partner company that the event is about.")
 
 
+class AttachmentRef(Event):
+    """A file that goes with the mail: one that was uploaded to the outbox before, by its `id`, or one to be fetched."""
+
+    id: Identifier | None = Field(default=None, description="As the upload answered it.")
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^https?://[!-~]+$")] | None = Field(
+        default=None, description="Of a host that the operator allows."
+    )
+    name: Text | None = Field(default=None, description="As recipients see it; null: that of the upload or the URL.")
+
+    @model_validator(mode="after")
+    def one_way(self) -> "AttachmentRef":
+        if (self.id is None) == (self.url is None):
+            raise ValueError("give either `id` or `url`")
+        return self
+
+
+MOST_ATTACHMENTS = 50
+Attachments = Annotated[list[AttachmentRef], Field(max_length=MOST_ATTACHMENTS)]
+
+
 class OrderLine(Event):
     """One line of an order."""
 
@@ -46,6 +66,7 @@ class OrderCreated(Event):
     total: Amount | None = Field(default=None, description="Decimal as text, so that no cent is lost.")
     currency: Currency | None = None
     lines: list[OrderLine] = Field(default_factory=lambda: [], max_length=500)
+    attachments: Attachments = Field(default_factory=lambda: [], description="Go with the mail.")
 
     def key(self) -> str:
         return self.partner_id
@@ -73,6 +94,7 @@ class InvoiceIssued(Event):
     due_on: date | None = None
     total: Amount | None = None
     currency: Currency | None = None
+    attachments: Attachments = Field(default_factory=lambda: [], description="Go with the mail: the invoice itself.")
 
     def key(self) -> str:
         return self.partner_id

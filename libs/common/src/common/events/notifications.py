@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from common.events.envelope import Event
-from common.events.marketplace import Identifier, Number
+from common.events.marketplace import Attachments, Identifier, Number
 
 Channel = Literal["email", "sms"]
 """What a kind of notification is sent on."""
@@ -91,6 +91,7 @@ class MessageRequested(Event):
     unsubscribe_url: str | None = Field(
         default=None, max_length=2_000, description="For `List-Unsubscribe` (RFC 8058); null: nobody unsubscribes."
     )
+    attachments: Attachments = Field(default_factory=lambda: [], description="Files that go with a mail (B12).")
 
     def key(self) -> str:
         return self.partner_id

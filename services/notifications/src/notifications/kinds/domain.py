@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from common.errors import Poison
-from common.events import Channel, Content, Role
-from common.events.marketplace import IDENTIFIER, NUMBER
+from common.events import AttachmentRef, Channel, Content, Role
+from common.events.marketplace import IDENTIFIER, NUMBER, Attachments
 from notifications.domain import ByRole, Entry, UnknownKind, at
 from notifications.kinds.templates import compile_template, render
 
@@ -19,6 +19,7 @@ MOST_INTRO = 2_000
 MOST_TEXT = 400_000
 MOST_HTML = 800_000
 MOST_SMS = 1_000
+_ATTACHMENTS: TypeAdapter[list[AttachmentRef]] = TypeAdapter(Attachments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class Kind:
     example: Mapping[str, Any]
     order_number: str | None = None
     language: str | None = None
+    attachments: str | None = None
     default_role: Role = "manager"
     priority: int = 5
     channels: tuple[Channel, ...] = ("email",)
@@ -158,6 +160,17 @@ class Kind:
         if not isinstance(found, (str, int)) or len(str(found)) > 64 or not re.fullmatch(NUMBER, str(found)):
             raise Poison("breaks_contract", f"there is no order number at {self.order_number}")
         return str(found)
+
+    def attachments_in(self, data: Mapping[str, Any]) -> list[AttachmentRef]:
+        """The files that go with the mails about an event (B12). Raises Poison for what names no file."""
+        found = at(data, self.attachments) if self.attachments else None
+        if found is None:
+            return []
+        listed: list[Any] = found if isinstance(found, list) else [found]
+        try:
+            return _ATTACHMENTS.validate_python(listed)
+        except ValidationError:
+            raise Poison("breaks_contract", f"there are no attachments at {self.attachments}") from None
 
     def partner_in(self, data: Mapping[str, Any]) -> str:
         """The partner that an event concerns. Raises Poison when there is none."""

@@ -175,6 +175,7 @@ def _example_errors(kind: Kind) -> list[dict[str, Any]]:
         if not kind.audience.is_wide:
             kind.partner_in(kind.example)
         kind.order_number_in(kind.example)
+        kind.attachments_in(kind.example)
     except Poison as poison:
         found.append({"place": "example", "problem": poison.detail})
     return found

@@ -55,6 +55,9 @@ class KindFields(BaseModel):
     audience: AudienceFields
     order_number: Pointer | None = Field(default=None, description="Where an event has the number of its order.")
     language: Pointer | None = Field(default=None, description="Where an event may say its language.")
+    attachments: Pointer | None = Field(
+        default=None, description="Where an event has files for its mails: {id} or {url}, with a name; one or a list."
+    )
     default_role: Role = "manager"
     priority: int = Field(default=5, ge=1, le=9, description="1 leaves first.")
     channels: list[Channel] = Field(default=["email"], min_length=1, max_length=2)
@@ -86,6 +89,7 @@ class KindFields(BaseModel):
             example=self.example,
             order_number=self.order_number,
             language=self.language,
+            attachments=self.attachments,
             default_role=self.default_role,
             priority=self.priority,
             channels=tuple(self.channels),

@@ -1,0 +1,58 @@
+"""What a claimed message needs before its mail server is spoken to: attachments that are there."""
+
+import asyncio
+from collections.abc import Collection
+
+from pymongo.errors import PyMongoError
+
+from common.logs import error_code, logger
+from outbox.attachments.handlers import Attachments, prepare
+from outbox.lanes import Item, Lane, Reach
+from outbox.results import Results
+
+log = logger(__name__)
+
+AT_ONCE = 4
+"""Messages of one account that are prepared at the same time."""
+
+
+class Preparing:
+    """Prepares messages beside their lanes, and hands them on. Each counts as in hand of its lane meanwhile: files that
+    come slowly cost the lane of their own account only."""
+
+    def __init__(self, attachments: Attachments, results: Results) -> None:
+        self._attachments = attachments
+        self._results = results
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._under_way: dict[asyncio.Task[None], tuple[Lane, Item]] = {}
+
+    def begin(self, lane: Lane, item: Item) -> None:
+        """Hand `item` to `lane` once it is ready, or say that it failed."""
+        lane.in_hand += 1
+        task = asyncio.create_task(self._run(lane, item))
+        self._under_way[task] = (lane, item)
+        task.add_done_callback(self._under_way.pop)
+
+    def put_down(self, lanes: Collection[Lane]) -> list[Item]:
+        """Take back what is not ready of these lanes."""
+        put_down: list[Item] = []
+        for task, (lane, item) in self._under_way.items():
+            if lane in lanes and not task.done():
+                task.cancel()
+                put_down.append(item)
+        return put_down
+
+    async def _run(self, lane: Lane, item: Item) -> None:
+        try:
+            async with self._turns.setdefault(lane.account.id, asyncio.Semaphore(AT_ONCE)):
+                answer = await prepare(self._attachments, item.message)
+        except PyMongoError as error:  # the claim must run out, or the message would stay in SENDING
+            log.warning("preparing_failed", account_id=lane.account.id, error=error_code(error))
+            item.until = 0.0
+            return
+        finally:
+            lane.in_hand -= 1
+        if answer is None:
+            lane.take(item)
+        else:
+            self._results.add(lane.account, item, answer, Reach.NOWHERE)

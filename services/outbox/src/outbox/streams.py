@@ -1,0 +1,60 @@
+"""An HTTP connection to an address that was checked (`connect.Network`), so that no name leads into the operator's
+network. Redirects are not followed and no proxy is asked, for either could lead elsewhere."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore
+
+from outbox.connect import Network
+
+
+async def open_stream(network: Network, url: str, seconds: float) -> "Stream":
+    """A connection to the origin of `url`. Raises HostRefused, OSError, TimeoutError."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    connected = await network.connect(host, port, seconds)
+    secured: Mapping[str, Any] = {}
+    if parts.scheme == "https":
+        secured = {"ssl": _tls(), "server_hostname": host, "ssl_handshake_timeout": seconds}
+    reader, writer = await asyncio.open_connection(sock=connected, **secured)
+    return Stream(reader, writer)
+
+
+def http_over(stream: "Stream", url: str) -> httpcore.AsyncHTTP11Connection:
+    """For one request after another to the origin of `url`."""
+    return httpcore.AsyncHTTP11Connection(httpcore.URL(url).origin, stream)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+class Stream(httpcore.AsyncNetworkStream):
+    """An open connection as httpcore wants it. Closing does not wait; its user has the clock."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  httpcore's name
+        return await self._reader.read(max_bytes)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  httpcore's name
+        self._writer.write(buffer)
+        await self._writer.drain()
+
+    async def aclose(self) -> None:
+        self.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Readable while nothing was asked: the gateway has closed it."""
+        return self._reader.at_eof() or self._writer.is_closing() if info == "is_readable" else None
+
+    def close(self) -> None:
+        self._writer.close()
