@@ -35,8 +35,9 @@ async def partners(service: Service, count: int, *categories: str) -> list[str]:
 
 
 def told(io: KafkaIO, campaign: str) -> list[str]:
-    """Which partners were told of a campaign, in this order."""
-    return [event.data.partner_id for event in io.follow(MessageRequested).events if event.data.event.id == campaign]
+    """Which partners were told of a campaign, in this order; a message may be requested twice, by the same id."""
+    found = [event.data for event in io.follow(MessageRequested).events if event.data.event.id == campaign]
+    return list({message.message_id: message.partner_id for message in found}.values())
 
 
 async def is_done(service: Service, campaign: str) -> None:
@@ -96,8 +97,7 @@ async def test_a_named_partner_that_is_not_known_yet_is_told_once_it_is(platform
     await io.follow(MessageRequested).wait_for(lambda e: e.data.event.id == event_id)
     assert told(io, event_id) == [known]
     await change_partner(io, late)
-    await io.follow(MessageRequested).wait_for(lambda e: e.data.event.id == event_id, count=2)
-    assert told(io, event_id) == [known, late]
+    await eventually(lambda: told(io, event_id) == [known, late])
     [(headers, value)] = await io.dead_letters("campaign.launched", "notifications", key=never.encode())
     assert headers["dlq_reason"] == "unknown_partner"
     assert CampaignLaunched.model_validate_json(value or b"").partner_ids == [never]
