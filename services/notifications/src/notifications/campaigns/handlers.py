@@ -17,7 +17,8 @@ from notifications.domain import Occurrence
 from notifications.handlers import Notifications, notify_each, occurrence_id
 from notifications.kinds.domain import Kind
 
-CHUNK = 100
+CHUNK = 20
+"""Partners at once: few, for their messages come to the outbox together, where an order may be behind them."""
 
 
 @dataclass
