@@ -4,7 +4,7 @@ PY := .venv/bin/python
 LOCAL := $(PYTHON) deploy/local
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo up test faults bench lint format contracts lock clean
+.PHONY: help tools demo up test faults fuzz bench lint format contracts lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -20,6 +20,9 @@ test: tools ## all tests, on the real broker and database; ARGS="-k name" choose
 
 faults: tools ## only the tests that kill processes; prints their table
 	@$(PY) -m pytest tests/faults $(ARGS)
+
+fuzz: tools ## many requests made up from the OpenAPI documents, others each time
+	@FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),200) $(PY) -m pytest tests/system/test_fuzz.py $(ARGS)
 
 bench: tools ## measure against bare baselines; ONLY=outbox chooses
 	@PYTHONPATH=deploy/local $(PY) -m bench $(ONLY)

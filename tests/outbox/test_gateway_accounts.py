@@ -77,6 +77,7 @@ async def test_a_kept_token_never_goes_to_another_gateway(platform: Platform) ->
         ("http://gateway.example.com/send", "url-refused"),
         ("https://gateway.example.com:8443/send", "port-refused"),
         ("https://gateway.example.com:99999/send", "url-refused"),
+        ("https://[0]/send", "url-refused"),
         ("https://user:secret@gateway.example.com/send", "invalid"),
         ("ftp://gateway.example.com/send", "invalid"),
         ("https://gateway.example.com/a b", "invalid"),

@@ -48,7 +48,7 @@ def errors(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
 def provided(kind: type[T]) -> Any:
     """A FastAPI dependency: the object of type `kind` that `main.py` gave to `service_app`."""
 
-    def get(request: Request) -> T:
+    async def get(request: Request) -> T:  # one that is not async would cost a thread for each request
         return request.app.state.provided[kind]
 
     return Depends(get)
@@ -153,6 +153,8 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # FastAPI's answer to bytes that are no text
+        return _answer(Invalid("The body cannot be read: send JSON in UTF-8.").document())
     code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http-error")
     document = {"type": PROBLEM_BASE + code, "title": error.detail, "status": error.status_code, "detail": error.detail}
     return _answer(document, dict(error.headers) if error.headers else None)

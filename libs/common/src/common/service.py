@@ -25,8 +25,9 @@ from common.dead_letters import api as dead_letters_api
 from common.dead_letters import storage as dead_letters
 from common.dead_letters.handlers import DeadLetters
 from common.dead_letters.jobs import jobs as dead_letter_jobs
+from common.errors import Unavailable
 from common.events.identity import AccessRevoked, SigningKeyChanged
-from common.http import answer_with_problems
+from common.http import answer_with_problems, errors
 from common.jobs import Backoff, Job, Stop
 from common.kafka.connection import Kafka
 from common.kafka.table import Table
@@ -88,7 +89,7 @@ def service_app(
         flush_traces()
         log.info("stopped")
 
-    app = FastAPI(title=f"Switchboard {name}", version="1", lifespan=lifespan)
+    app = FastAPI(title=f"Switchboard {name}", version="1", lifespan=lifespan, responses=errors(Unavailable))
     app.state.provided = {type(one): one for one in (*provides, letters)}
     app.state.token_check = TokenCheck(
         keys=keys,

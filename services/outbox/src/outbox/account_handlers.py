@@ -30,10 +30,10 @@ async def replace_account(outbox: Outbox, account: Account) -> Account:
     if before is not None and before.secret and account.secret is None and not account.goes_where(before):
         # Otherwise whoever may change an account, but does not know its password, could have it sent to himself.
         raise PasswordNeeded("Where it goes has changed: send the secret too.")
+    sealed, now = _sealed(outbox, account), datetime.now(UTC)
     if before is not None and not account.goes_where(before):
         await outbox.queue.doubt(account.id)
-    now = datetime.now(UTC)
-    changed = await outbox.store.replace_account(_sealed(outbox, account), now)
+    changed = await outbox.store.replace_account(sealed, now)
     if changed is None:
         raise AccountUnknown("There is no such sender account.")
     await outbox.queue.hasten(changed.partner_id, changed.id, now)

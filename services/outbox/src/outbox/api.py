@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from common.auth import Caller, Permission, requires
-from common.errors import Invalid, NotSignedIn, PermissionMissing
+from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.events import MessageChannel
 from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provided, time_position
 from common.mongo import Document
@@ -164,7 +164,7 @@ async def resend_message(message_id: str, caller: Resender, outbox: OutboxDep) -
     return (await _views(outbox, caller, [resent]))[0]
 
 
-@router.get("/orders/{order_number:path}/messages", tags=["box"], responses=ALWAYS)
+@router.get("/orders/{order_number:path}/messages", tags=["box"], responses=ALWAYS | errors(NotFound))
 async def messages_of_order(
     order_number: str, caller: Reader, outbox: OutboxDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[MessageView]:

@@ -199,7 +199,10 @@ class Places:
         if isinstance(via, Smtp):
             _check_port(via.port, self.ports)
             return
-        url = urlsplit(via.url)
+        try:
+            url = urlsplit(via.url)
+        except ValueError:
+            raise UrlRefused("There is no such address.") from None
         if url.scheme != "https" and url.hostname not in self.inner_gateways:
             raise UrlRefused("Give an https URL.")
         try:

@@ -1,6 +1,6 @@
 """Where a route says what it needs: a token, or a permission."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -37,8 +37,8 @@ def requires(permission: Permission) -> Any:
     return Depends(_requirement(permission))
 
 
-def _requirement(permission: Permission) -> Callable[[Caller], Caller]:
-    def check(caller: SignedIn) -> Caller:
+def _requirement(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
+    async def check(caller: SignedIn) -> Caller:
         if permission not in caller.permissions:
             by = "Only staff have it" if permission in STAFF_ONLY else "The owner of your company can give it to you"
             raise PermissionMissing(f"You need the permission {permission}. {by}.", permission=str(permission))

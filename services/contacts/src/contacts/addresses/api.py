@@ -114,7 +114,7 @@ async def address_history(address_id: str, caller: Writer, addresses: AddressesD
     return [ChangeView.of(one) for one in await addresses.history(caller.partner_id, address_id)]
 
 
-@router.get("/address-types", responses=errors(NotSignedIn))
+@router.get("/address-types", responses=errors(NotSignedIn, Invalid))
 async def list_address_types(caller: SignedIn, language: Annotated[Language, Query()] = "en") -> list[AddressTypeView]:
     """The address types with their names and descriptions (A3)."""
     return [

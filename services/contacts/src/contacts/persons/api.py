@@ -151,7 +151,7 @@ async def person_history(person_id: str, caller: Writer, desk: DeskDep) -> list[
     return [ChangeView.of(one) for one in await desk.persons.history(caller.partner_id, person_id)]
 
 
-@router.get("/roles", responses=errors(NotSignedIn))
+@router.get("/roles", responses=errors(NotSignedIn, Invalid))
 async def list_roles(caller: SignedIn, language: Annotated[Language, Query()] = "en") -> list[RoleView]:
     """The nine roles with their names and descriptions (A2)."""
     return [

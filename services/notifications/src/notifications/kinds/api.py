@@ -35,7 +35,10 @@ async def get_kind(kind: str, _: SignedIn, kinds: KindsDep, response: Response) 
     return _document(fields, kind, version)
 
 
-@router.put("/kinds/{kind}", responses=ALWAYS | errors(BadKind, UnknownKind, KindChanged))
+@router.put(
+    "/kinds/{kind}",
+    responses=ALWAYS | errors(BadKind, UnknownKind, KindChanged) | {201: {"model": KindDocument, "description": "New"}},
+)
 async def define_kind(
     kind: KindId, fields: KindFields, caller: Staff, kinds: KindsDep, response: Response, if_match: IfMatch = None
 ) -> KindDocument:

@@ -47,8 +47,8 @@ async def upload(
     caller: Uploader,
     attachments: AttachmentsDep,
     name: Annotated[str, Query(max_length=500, description="As recipients shall see it.")] = "",
-    content_type: Annotated[str, Header(max_length=200)] = "",
-    content_length: Annotated[int, Header(ge=0)] = 0,
+    content_type: Annotated[str, Header(max_length=200, include_in_schema=False)] = "",
+    content_length: Annotated[int, Header(ge=0, include_in_schema=False)] = 0,
 ) -> UploadedView:
     """Keep a file, the body of this request, for messages that name it by its id (B12)."""
     handlers.check_size(attachments.limits, content_length)
