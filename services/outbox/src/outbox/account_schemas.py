@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from pydantic import (
 
 from common.ids import new_id
 from outbox.domain import Account, Answer, Outcome
+from outbox.rates.domain import Rate
 from outbox.via import FaxByMail, HttpGateway, SmsApi, Smtp, Via
 
 NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
@@ -74,6 +76,8 @@ class _New(BaseModel):
         default=False, description="Messages of its channel go through this account; only one is the default."
     )
     max_connections: int = Field(default=4, ge=1, le=20)
+    per_second: float | None = Field(default=None, gt=0, le=1000, description="Most messages in a second, on average.")
+    per_day: int | None = Field(default=None, ge=1, le=100_000_000, description="Most messages in a day, by UTC.")
 
 
 class _View(BaseModel):
@@ -82,6 +86,8 @@ class _View(BaseModel):
     has_secret: bool
     is_default: bool
     max_connections: int
+    per_second: float | None
+    per_day: int | None
 
 
 class _MailServer(BaseModel):
@@ -209,6 +215,7 @@ def to_domain(new: AccountFields, partner_id: str, most_connections: int, accoun
         secret=secret.get_secret_value() if secret else None,
         is_default=new.is_default,
         max_connections=min(new.max_connections, most_connections),
+        rate=Rate(new.per_second, new.per_day),
     )
 
 
@@ -232,7 +239,7 @@ def view_of(account: Account) -> AccountView:
     """The account without its secret."""
     fields: dict[str, Any] = {name: getattr(account, name) for name in ("id", "name", "is_default", "max_connections")}
     fields |= {"has_secret": account.secret is not None, "via": account.via.kind, "channel": account.channel}
-    fields |= vars(account.via)
+    fields |= vars(account.via) | asdict(account.rate)
     if isinstance(account.via, Smtp):
         fields |= {"from_address": account.from_address, "from_name": account.from_name}
     else:
@@ -254,11 +261,17 @@ class AccountHealth(BaseModel):
     stopped_since: datetime | None = Field(
         default=None, description="refused too often in a row: nothing is tried until it is changed, or a test works"
     )
+    allowance_used_until: datetime | None = Field(
+        default=None, description="the messages of a day are used up: nothing is tried before then"
+    )
 
     @classmethod
     def of(cls, account: Account, health: Mapping[str, Any]) -> "AccountHealth":
         known = {name: health.get(name) for name in ("works", "last_reached_at", "failing_since", "error")}
-        return cls(id=account.id, name=account.name, stopped_since=account.stopped_at, **known)
+        return cls(
+            id=account.id, name=account.name, stopped_since=account.stopped_at,
+            allowance_used_until=account.allowance_used_until, **known,
+        )  # fmt: skip
 
 
 class TestResult(BaseModel):

@@ -19,9 +19,11 @@ from outbox.composing import Composing
 from outbox.domain import Account, Answer, Status
 from outbox.domains.handlers import load_signer
 from outbox.lanes import Item, Lane, Reach
+from outbox.permitting import Permitting
 from outbox.preparing import Preparing
 from outbox.providers import Providers
 from outbox.queue import Queue, claim_document
+from outbox.rates.storage import RateStore
 from outbox.results import LOOK_EVERY_SECONDS, Results
 from outbox.storage import Store
 
@@ -49,8 +51,9 @@ class Delivery:
     """The lanes of this process and what they have in hand."""
 
     def __init__(
-        self, queue: Queue, store: Store, results: Results, providers: Providers, composing: Composing, rules: Rules
-    ) -> None:
+        self, queue: Queue, store: Store, rates: RateStore, results: Results, providers: Providers,
+        composing: Composing, rules: Rules,
+    ) -> None:  # fmt: skip
         self.results = results
         self._queue = queue
         self._store = store
@@ -65,6 +68,7 @@ class Delivery:
         self._unread: set[str] = set()
         """Accounts whose lanes work by what may have been changed since. All are read again with each look."""
         self._wake = asyncio.Event()
+        self._permitting = Permitting(rates, self._lanes, self._wake.set)
         self._token = uuid4().hex
         self._claims_under_way = 0
         self._looked_at = self._looked_at_all = NEVER
@@ -107,7 +111,7 @@ class Delivery:
             if not self._is_open or account_id is None or account_id in self._due or one["due_at"] > now:
                 continue
             lane = self._lane(accounts[account_id])
-            room = rooms.setdefault(account_id, lane.free)
+            room = rooms.setdefault(account_id, 0 if lane.account.rate else lane.free)
             if room > 0 and len(self._in_hand) + len(mine) < MOST_IN_HAND:
                 rooms[account_id] = room - 1
                 claim = claim_document(self._token, now, self._rules.lease)
@@ -194,7 +198,7 @@ class Delivery:
         self._unread.update(one for one in self._due if one not in self._lanes or self._lanes[one].is_in_doubt)
         await self._read_accounts([one for one in self._due if one in self._unread])
         rooms = {one: room for one in self._due if one in self._lanes and (room := self._lanes[one].room)}
-        wanted = self._shared_out(rooms)
+        wanted = await self._permitting.permitted(self._shared_out(rooms))
         if not wanted:
             return False
         for account_id in wanted:  # first, so that what is said of them meanwhile is not forgotten
@@ -210,6 +214,7 @@ class Delivery:
                 self._begin(Item(claim.token, message, claim.at, until))
             else:  # given to another account between the search and the claim
                 await self._queue.give_back(claim.token, [message["_id"]], datetime.now(UTC))
+        await self._permitting.give_back(wanted, claim.messages)
         return bool(claim.messages) or len(rooms) > len(wanted)
 
     def _shared_out(self, rooms: Mapping[str, int]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from common import events
 from common.errors import Conflict, Invalid, NotFound
+from outbox.rates.domain import ANY_RATE, Rate
 from outbox.via import Smtp, Via
 
 
@@ -56,6 +57,8 @@ FINAL = frozenset({Outcome.RECIPIENT_REFUSED, Outcome.MESSAGE_REFUSED})
 
 ACCOUNT_STOPPED = "account_stopped"
 """Why a message waits whose account is stopped (B9)."""
+ALLOWANCE_USED = "allowance_used"
+"""Why a message waits whose account has sent as much as it may in a day."""
 MAILBOX_FULL = "5.2.2"
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})\b")
 
@@ -164,12 +167,15 @@ class Account:
     secret: str | None = field(repr=False)
     is_default: bool
     max_connections: int
+    rate: Rate = ANY_RATE
     version: int = 0
     """How often it was changed, stopped and released."""
     stopped_at: datetime | None = None
     """Since when it is not tried, because it was refused too often in a row (B9)."""
     released_at: datetime | None = None
     """When it was last released; what waited for that is no older than this (B10)."""
+    allowance_used_until: datetime | None = None
+    """When it may be tried again; the messages of a day are used up."""
 
     def goes_where(self, other: "Account") -> bool:
         """True when the secret would go to the same server, for the same user, protected in the same way."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from itertools import count
+from math import ceil
 
 from common.logs import error_code, logger
 from common.mongo import Document
@@ -79,13 +80,15 @@ class Lane:
         self._busy = 0
         self._connections: dict[Connection, int] = {}
         self._rest, self._rests_until = 0.0, 0.0
+        self._permitted_from = 0.0
         self._fewer, self._fewer_until = 0, 0.0
         self._is_closed = False
 
     @property
     def free(self) -> int:
         """How many messages it could take now."""
-        return 0 if self.is_resting or self.is_stopped else self._capacity - self.in_hand
+        is_idle = self.is_resting or self.is_stopped or self._is_rated_out
+        return 0 if is_idle else self._capacity - self.in_hand
 
     @property
     def room(self) -> int:
@@ -99,7 +102,9 @@ class Lane:
 
     @property
     def _capacity(self) -> int:
-        return self.account.max_connections * PER_CONNECTION
+        most = self.account.max_connections * PER_CONNECTION
+        per_second = self.account.rate.per_second
+        return most if per_second is None else min(most, ceil(per_second))
 
     @property
     def _refill_at(self) -> int:
@@ -108,6 +113,10 @@ class Lane:
     @property
     def is_resting(self) -> bool:
         return asyncio.get_running_loop().time() < self._rests_until
+
+    @property
+    def _is_rated_out(self) -> bool:
+        return asyncio.get_running_loop().time() < self._permitted_from
 
     @property
     def is_stopped(self) -> bool:
@@ -123,10 +132,15 @@ class Lane:
         """Ask the server again at once: somebody says that the cause is mended."""
         self._rests_until = self._fewer_until = 0.0
 
+    def rest_for_its_rate(self, seconds: float) -> None:
+        """Its provider allows no more before then; what is in hand goes on."""
+        self._permitted_from = asyncio.get_running_loop().time() + seconds
+
     def use(self, account: Account) -> None:
         """Work by what the account says now; connections made by what it said before are not used again."""
         if account.version > self.account.version:
             self.account = account
+            self._permitted_from = 0.0
             self.end_rest()
 
     def take(self, item: Item) -> None:

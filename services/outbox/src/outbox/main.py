@@ -24,6 +24,7 @@ from outbox.handlers import Outbox
 from outbox.jobs import jobs
 from outbox.providers import Providers
 from outbox.queue import Queue
+from outbox.rates.storage import RateStore
 from outbox.results import Results, RetryRules
 from outbox.settings import Settings
 from outbox.stops import storage as stops_storage
@@ -58,7 +59,7 @@ def build(settings: Settings) -> FastAPI:
             Network(settings.inner_gateways), settings.gateway_timeout_seconds, settings.gateway_longest_wait_seconds
         ),
     )
-    delivery = Delivery(work, store, results, providers, Composing(attachments, domains), rules)
+    delivery = Delivery(work, store, RateStore(mongo), results, providers, Composing(attachments, domains), rules)
     places = Places(settings.ports, settings.ports_of_gateways, settings.inner_gateways)
     outbox = Outbox(
         store, work, kept, delivery, keyring, places, timedelta(days=settings.prune_after_days), attachments

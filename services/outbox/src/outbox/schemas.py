@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.errors import Problem
 from common.mongo import Document
 from outbox.attachments.schemas import AttachmentView
-from outbox.domain import ACCOUNT_STOPPED, Account, Status, orders_of
+from outbox.domain import ACCOUNT_STOPPED, ALLOWANCE_USED, Account, Status, orders_of
 from outbox.segments import segments_of
 
 KEEP_DAYS_LEAST, KEEP_DAYS_MOST = 1, 365
@@ -131,7 +131,13 @@ def _row(document: Document, accounts: Mapping[str, Account]) -> dict[str, Any]:
     account = accounts.get(document["account_id"])
     is_stopped = account is not None and account.stopped_at is not None
     may_resend = status in (Status.WAITING, Status.ERROR) and not is_stopped
-    waits_for_account = ACCOUNT_STOPPED if is_stopped and status is Status.WAITING else document.get("waiting_reason")
+    waits = status is Status.WAITING
+    used_until = account.allowance_used_until if account and waits else None
+    is_used_up = used_until is not None and document["due_at"] is not None and document["due_at"] < used_until
+    waits_for_account = document.get("waiting_reason")
+    if waits and (is_stopped or is_used_up):
+        waits_for_account = ACCOUNT_STOPPED if is_stopped else ALLOWANCE_USED
+    next_attempt_at = used_until if is_used_up else document["due_at"]
     same = ("kind", "channel", "account_id", "requested_at", "executed_at", "possible_duplicate")
     return {
         **{name: document[name] for name in same},
@@ -146,7 +152,7 @@ def _row(document: Document, accounts: Mapping[str, Account]) -> dict[str, Any]:
         "title": document["content"]["subject"],
         "attachments": AttachmentView.all_of(document),
         "status": status,
-        "next_attempt_at": document["due_at"] if status is Status.WAITING and not is_stopped else None,
+        "next_attempt_at": next_attempt_at if waits and not is_stopped else None,
         "attempts": len(document["attempts"]),
         "actions": [] if status is Status.SENDING else ["delete", "resend"] if may_resend else ["delete"],
     }

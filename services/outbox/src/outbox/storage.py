@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from common.mongo import Document, Index, Mongo
 from outbox import search
 from outbox.domain import Account, Status
+from outbox.rates.domain import Rate
 from outbox.via import KINDS, Via
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -255,7 +256,7 @@ def via_of(document: Document) -> Via:
 
 def _fields(account: Account) -> Document:
     via = {"kind": account.via.kind, **asdict(account.via)}
-    return {"via": via, **{name: getattr(account, name) for name in ACCOUNT_FIELDS}}
+    return {"via": via, "rate": asdict(account.rate), **{name: getattr(account, name) for name in ACCOUNT_FIELDS}}
 
 
 def _released(now: datetime) -> Document:
@@ -266,13 +267,14 @@ def _released(now: datetime) -> Document:
         "mended_version": version,
         "refusals": 0,
         "stop": None,
+        "used.until": None,
         "released_at": {"$cond": [{"$gt": ["$stop", None]}, now, "$released_at"]},
     }
 
 
 def _account(document: Document) -> Account:
     fields = {name: document[name] for name in ACCOUNT_FIELDS}
-    stop = document.get("stop")
+    stop, used_until = document.get("stop"), document.get("used", {}).get("until")
     return Account(
         id=document["_id"],
         partner_id=document["partner_id"],
@@ -280,5 +282,7 @@ def _account(document: Document) -> Account:
         version=document.get("version", 0),
         stopped_at=stop["since"] if stop else None,
         released_at=document.get("released_at"),
+        rate=Rate(**document.get("rate", {})),
+        allowance_used_until=used_until if used_until and used_until > datetime.now(UTC) else None,
         **fields,
     )
