@@ -37,6 +37,8 @@ REQUESTS_MAY_REACH = {
         "hasten": "the same",
         "doubt": "of an account that was found to be the caller's",
         "hold": "by the account's id, after the caller's own account was removed",
+        "owner_of_all_partners": "a report has no partner: it proves which message it is about, and that says whose",
+        "put_aside": "of the partner that was found by that",
     },
     "crm": {},
 }

@@ -209,4 +209,4 @@ async def test_counts_stop_where_counting_would_take_long(mongo: Mongo) -> None:
     """B9: the highest count means "so many or more"."""
     most = storage.COUNTED_MOST
     await mongo.database["messages"].insert_many([{"partner_id": "prt_1", "status": "SENT"} for _ in range(most + 1)])
-    assert await Store(mongo).counts("prt_1") == {"WAITING": 0, "SENDING": 0, "SENT": most, "ERROR": 0}
+    assert await Store(mongo).counts("prt_1") == {"WAITING": 0, "SENDING": 0, "SENT": most, "ERROR": 0, "BOUNCED": 0}

@@ -69,6 +69,7 @@ BODIES: dict[str, Any] = {
     "PUT /quiet-hours": {"start": "22:00", "until": "06:00", "time_zone": "Europe/Warsaw"},
     "PUT /settings": {"keep_days": 30},
     "POST /attachments": "a;b\n",
+    "POST /inbound/mail": "Subject: Other\n\nOther",
     "POST /domains": {"name": "other.example.com"},
     "POST /accounts": ACCOUNT,
     "PUT /accounts/{account_id}": ACCOUNT,

@@ -19,5 +19,7 @@ ATTEMPTS = Counter("switchboard_attempts_total", "Attempts to deliver", ["channe
 POSSIBLE_DUPLICATES = Counter(
     "switchboard_possible_duplicates_total", "Messages tried again after an answer was lost", ["channel"]
 )
+REPORTS = Counter("switchboard_reports_total", "Reports on what was sent, by what they say", ["channel", "verdict"])
+BOUNCES = Counter("switchboard_bounces_total", "Messages that came back, by the reason", ["channel", "subject"])
 STOPPED_ACCOUNTS = Gauge("switchboard_stopped_accounts", "Sender accounts that were refused too often in a row")
 QUEUE = Gauge("switchboard_queue_messages", "Messages by status and sender account", ["status", "account"])

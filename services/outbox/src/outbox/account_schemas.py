@@ -33,6 +33,12 @@ SenderName = Annotated[str, StringConstraints(max_length=100, pattern=NO_CONTROL
 Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
 User = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=NO_CONTROL)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
+Domain = Annotated[
+    str,
+    StringConstraints(
+        max_length=253, to_lower=True, strip_whitespace=True, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)+$"
+    ),
+]
 URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 Origin = Annotated[str, StringConstraints(max_length=300, pattern=URL + r"$")]
 Url = Annotated[str, StringConstraints(max_length=2_000, pattern=URL + r"(/[!-\"$-~]*)?$")]
@@ -97,6 +103,10 @@ class _MailServer(BaseModel):
     port: int = Field(ge=1, le=65535)
     tls: Literal["none", "starttls", "tls"] = "starttls"
     username: User | None = None
+    bounce_domain: Domain | None = Field(
+        default=None,
+        description="What cannot be delivered is returned there, and its mail comes to us. null: to the sender.",
+    )
 
 
 class _Smtp(_MailServer):
@@ -223,9 +233,12 @@ def _parts(new: AccountFields) -> tuple[Via, str, SecretStr | None]:
     """The way, who sends, and the secret."""
     match new:
         case NewSmtp():
-            return Smtp(new.host, new.port, new.tls, new.username), new.from_address, new.password
+            via = Smtp(new.host, new.port, new.tls, new.username, bounce_domain=new.bounce_domain)
+            return via, new.from_address, new.password
         case NewFaxByMail():
-            via = FaxByMail(new.host, new.port, new.tls, new.username, new.address_pattern)
+            via = FaxByMail(
+                new.host, new.port, new.tls, new.username, new.address_pattern, bounce_domain=new.bounce_domain
+            )
             return via, new.from_address, new.password
         case NewSmsApi():
             return SmsApi(new.url), new.sender, new.token

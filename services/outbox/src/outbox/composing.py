@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from common.mongo import Document
 from outbox.attachments.handlers import Attachments, enclosed
 from outbox.domain import Account
 from outbox.domains.handlers import Domains
 from outbox.lanes import Item
 from outbox.mime import Mail
+from outbox.return_paths import ReturnPaths
+from outbox.via import Smtp
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class Composing:
 
     attachments: Attachments
     domains: Domains
+    return_paths: ReturnPaths
 
     def mail(self, account: Account, item: Item) -> Mail:
         """The message of `item` as a mail of `account`."""
@@ -30,6 +34,12 @@ class Composing:
             text=content["text"],
             html=content["html"],
             unsubscribe_url=message.get("unsubscribe_url") or "",
+            return_path=self._return_path(account, message),
             attachments=enclosed(self.attachments, message) if "attachments" in message else (),
             signer=self.domains.signers.get(account.id),
         )
+
+    def _return_path(self, account: Account, message: Document) -> str:
+        """Where this attempt is reported to, if the account says so."""
+        domain = account.via.bounce_domain if isinstance(account.via, Smtp) else None
+        return self.return_paths.of(message["_id"], len(message["attempts"]) + 1, domain) if domain else ""

@@ -18,13 +18,20 @@ from outbox.via import Smtp, Via
 class Status(StrEnum):
     """Where a message stands (B2).
 
-    WAITING → SENDING → SENT | ERROR | WAITING (to be tried again); ERROR → WAITING by a forced resend.
+    WAITING → SENDING → SENT | ERROR | WAITING (to be tried again); SENT → BOUNCED when a report says later that it was
+    not delivered; ERROR, BOUNCED → WAITING by a forced resend.
     """
 
     WAITING = "WAITING"
     SENDING = "SENDING"
     SENT = "SENT"
     ERROR = "ERROR"
+    BOUNCED = "BOUNCED"
+
+
+RESENDABLE = frozenset({Status.WAITING, Status.ERROR, Status.BOUNCED})
+"""What a forced resend may send (B4)."""
+FINISHED = frozenset({Status.SENT, Status.ERROR, Status.BOUNCED})
 
 
 class Stage(StrEnum):
@@ -50,6 +57,8 @@ class Outcome(StrEnum):
     ACCOUNT_REFUSED = "account_refused"
     UNKNOWN = "unknown"
     EXPIRED = "expired"
+    BOUNCED = "bounced"
+    """The provider accepted it, and reported later that it was not delivered."""
 
 
 FINAL = frozenset({Outcome.RECIPIENT_REFUSED, Outcome.MESSAGE_REFUSED})

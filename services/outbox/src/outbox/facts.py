@@ -22,8 +22,11 @@ class Fact:
     trace: str | None
 
 
-def record_of(fact: Fact, message: Document, attempts: int, at: datetime, reply: str) -> Outgoing:
-    """The record that announces the end of `message` with its last attempt at that time."""
+def record_of(fact: Fact, message: Document, attempts: int, at: datetime, reply: str, *, also: str = "") -> Outgoing:
+    """The record that announces the end of `message` with its last attempt at that time.
+
+    `also` names what became of the same attempt later, which is another event.
+    """
     recipient = message["recipient"]
     fields: dict[str, Any] = {
         "message_id": message["_id"],
@@ -47,5 +50,5 @@ def record_of(fact: Fact, message: Document, attempts: int, at: datetime, reply:
     # What is in our own document kept the contract when it came in: checking it again would cost for nothing.
     return encode_trusted(
         MessageSent if is_sent else MessageFailed, message["partner_id"], fields,
-        event_id=f"{message['_id']}/{attempts}", source=SOURCE, time=at, trace=fact.trace,
+        event_id=f"{message['_id']}/{attempts}{also}", source=SOURCE, time=at, trace=fact.trace,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from outbox.announcements import Announcements
 from outbox.attachments.handlers import Attachments, for_message
 from outbox.delivery import Delivery
 from outbox.domain import (
+    RESENDABLE,
     Account,
     AccountStopped,
     AlreadySent,
@@ -141,7 +142,7 @@ async def delete_message(outbox: Outbox, partner_id: str, message_id: str) -> No
     """Delete a message from the list (B3). Raises MessageUnknown, StillSending."""
     message = await get_message(outbox, partner_id, message_id)
     announced = [one["announcement"] for one in message["attempts"] if "announcement" in one]
-    if await outbox.announcements.are_kept(announced):
+    if "unannounced" in message or await outbox.announcements.are_kept(announced):
         raise StillSending("What became of it is being announced; delete it in a moment.")
     if not await outbox.store.delete(partner_id, message_id, len(message["attempts"])):
         await get_message(outbox, partner_id, message_id)
@@ -163,7 +164,7 @@ async def resend_message(outbox: Outbox, partner_id: str, message_id: str) -> Do
         raise AlreadySent("The provider accepted it; it is not sent again.")
     if current["status"] != Status.SENDING and current["account_id"] is None:
         raise NoSenderAccount("There is no sender account to send it with; create one and it leaves by itself.")
-    raise StillSending("An attempt is in flight; wait for its end.")
+    raise StillSending("An attempt is in flight, or what became of it is being announced; wait for the end.")
 
 
 async def _check_account(outbox: Outbox, partner_id: str, message_id: str) -> None:
@@ -173,7 +174,7 @@ async def _check_account(outbox: Outbox, partner_id: str, message_id: str) -> No
     """
     message = await get_message(outbox, partner_id, message_id)
     account = (await accounts_of(outbox, partner_id, [message])).get(message["account_id"])
-    if message["status"] in (Status.WAITING, Status.ERROR) and account and account.stopped_at:
+    if message["status"] in RESENDABLE and account and account.stopped_at:
         raise AccountStopped(
             f"The mail server refuses the account {account.name}. Change the account, or test it once it is mended: "
             "with the first test that works everything that waits leaves."

@@ -25,6 +25,8 @@ from outbox.jobs import jobs
 from outbox.providers import Providers
 from outbox.queue import Queue
 from outbox.rates.storage import RateStore
+from outbox.reports import api as reports_api
+from outbox.reports import main as reports_main
 from outbox.results import Results, RetryRules
 from outbox.settings import Settings
 from outbox.stops import storage as stops_storage
@@ -32,7 +34,7 @@ from outbox.stops.handlers import Stops
 from outbox.stops.storage import StopStore
 from outbox.storage import Store
 
-PARTS = (storage, queue, announcements, stops_storage, attachments_main, domain_storage)
+PARTS = (storage, queue, announcements, stops_storage, attachments_main, domain_storage, reports_main)
 INDEXES = [index for part in PARTS for index in part.INDEXES]
 
 
@@ -59,7 +61,9 @@ def build(settings: Settings) -> FastAPI:
             Network(settings.inner_gateways), settings.gateway_timeout_seconds, settings.gateway_longest_wait_seconds
         ),
     )
-    delivery = Delivery(work, store, RateStore(mongo), results, providers, Composing(attachments, domains), rules)
+    reports = reports_main.wire(settings, mongo, kafka)
+    composing = Composing(attachments, domains, reports.return_paths)
+    delivery = Delivery(work, store, RateStore(mongo), results, providers, composing, rules)
     places = Places(settings.ports, settings.ports_of_gateways, settings.inner_gateways)
     outbox = Outbox(
         store, work, kept, delivery, keyring, places, timedelta(days=settings.prune_after_days), attachments
@@ -67,8 +71,11 @@ def build(settings: Settings) -> FastAPI:
     stops = Stops(StopStore(mongo), outbox, settings.platform_partner)
     return service_app(
         settings, name="outbox", mongo=mongo, kafka=kafka, indexes=INDEXES,
-        routers=[api.router, attachments_api.router, domains_api.router],
+        routers=[api.router, attachments_api.router, domains_api.router, reports_api.router],
         subscriptions=consumers.subscriptions(outbox, stops, kafka),
-        jobs=jobs(outbox, stops, settings.prune_look_seconds, settings.attachments_look_seconds),
-        provides=[outbox, attachments, domains, settings],
+        jobs=[
+            *jobs(outbox, stops, settings.prune_look_seconds, settings.attachments_look_seconds),
+            *reports_main.jobs(reports),
+        ],
+        provides=[outbox, attachments, domains, reports, settings],
     )  # fmt: skip

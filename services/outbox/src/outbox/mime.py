@@ -63,6 +63,8 @@ class Mail:
     unsubscribe_url: str = ""
     attachments: tuple[Enclosed, ...] = ()
     signer: Signer | None = None
+    return_path: str = ""
+    """Whom the envelope is from, if that is somebody else than the mail."""
 
 
 def compose(mail: Mail, body_hash: bytes | None = None) -> bytes:
@@ -154,6 +156,8 @@ def _head(mail: Mail) -> list[str]:
         "MIME-Version: 1.0",
         "Auto-Submitted: auto-generated",
         *_unsubscribing(mail.unsubscribe_url),
+        # Says which message it was also where a report goes to `From`, against RFC 3464: it comes with the mail itself.
+        *([f"Errors-To: <{mail.return_path}>"] if mail.return_path else []),
     ]
 
 

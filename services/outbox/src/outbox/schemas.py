@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.errors import Problem
 from common.mongo import Document
 from outbox.attachments.schemas import AttachmentView
-from outbox.domain import ACCOUNT_STOPPED, ALLOWANCE_USED, Account, Status, orders_of
+from outbox.domain import ACCOUNT_STOPPED, ALLOWANCE_USED, RESENDABLE, Account, Status, orders_of
 from outbox.segments import segments_of
 
 KEEP_DAYS_LEAST, KEEP_DAYS_MOST = 1, 365
@@ -38,6 +38,16 @@ class AttemptView(BaseModel):
     code: int | None = None
     enhanced: str | None = None
     reply: str = ""
+    report: "ReportView | None" = Field(default=None, description="what was reported of it after it was accepted")
+
+
+class ReportView(BaseModel):
+    """What a mail server further on, or the gateway, said of it later."""
+
+    verdict: Literal["delivered", "pending", "failed"]
+    at: datetime
+    code: str
+    words: str
 
 
 class MessageView(BaseModel):
@@ -82,6 +92,7 @@ class MessageDetail(MessageView):
     html: str
     segments: SegmentsView | None = Field(description="Of an SMS: how many it is.")
     history: list[AttemptView]
+    delivered_at: datetime | None = Field(description="when it arrived, if that was reported")
     provider_id: str | None = Field(description="what the provider knows it by: its own id, or the Message-ID (B2)")
 
     @classmethod
@@ -91,10 +102,14 @@ class MessageDetail(MessageView):
             history.append(AttemptView(at=claim["at"], outcome="in_flight"))
         content = document["content"]
         row = _row(document, accounts)
-        provider_id = document["attempts"][-1]["provider_id"] or None if row["status"] is Status.SENT else None
+        last: Document = document["attempts"][-1] if row["status"] in (Status.SENT, Status.BOUNCED) else {}
+        report = last.get("report") or {"verdict": None}
+        delivered_at = report["at"] if report["verdict"] == "delivered" else None
         parts = SegmentsView(**asdict(segments_of(content["text"]))) if row["channel"] == "sms" else None
         words: Document = {"text": content["text"], "html": content["html"], "segments": parts}
-        return cls(**row, **words, history=history, provider_id=provider_id)
+        return cls(
+            **row, **words, history=history, provider_id=last.get("provider_id") or None, delivered_at=delivered_at
+        )
 
 
 class BoxSettings(BaseModel):
@@ -130,7 +145,7 @@ def _row(document: Document, accounts: Mapping[str, Account]) -> dict[str, Any]:
     status = Status(document["status"])
     account = accounts.get(document["account_id"])
     is_stopped = account is not None and account.stopped_at is not None
-    may_resend = status in (Status.WAITING, Status.ERROR) and not is_stopped
+    may_resend = status in RESENDABLE and not is_stopped
     waits = status is Status.WAITING
     used_until = account.allowance_used_until if account and waits else None
     is_used_up = used_until is not None and document["due_at"] is not None and document["due_at"] < used_until

@@ -32,6 +32,9 @@ class Settings(ServiceSettings):
         default="", description="inner gateways that accounts may name, also without TLS, with commas"
     )
     gateway_ports: str = Field(default="443", description="ports that accounts may name in URLs; * for any")
+    inbound_most_bytes: int = Field(default=50_000_000, ge=1, description="of a mail that came back")
+    reports_per_minute: int = Field(default=600, ge=1, description="from one mail server, or of one account")
+    report_wait_minutes: float = Field(default=60.0, gt=0, description="a report may come so long before our result")
     prune_look_seconds: float = Field(default=60.0, gt=0, description="how often partners who sent mail are looked at")
     prune_after_days: float = Field(default=7.0, gt=0, description="what finished before goes when new mail is sent")
     attachment_most_bytes: int = Field(default=20_000_000, ge=1, description="of one attachment")

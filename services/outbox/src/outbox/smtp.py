@@ -129,7 +129,7 @@ class Transaction:
 def prepare(mail: Mail, extensions: Mapping[str, str]) -> Transaction | Answer:
     """The mail for a server with these extensions and what it says of each, or why it cannot be sent to it."""
     try:
-        sender, recipient = ascii_address(mail.from_address), ascii_address(mail.to_address)
+        sender, recipient = ascii_address(mail.return_path or mail.from_address), ascii_address(mail.to_address)
     except UnicodeError:
         return Answer(Outcome.RECIPIENT_REFUSED, reply="the address has a domain that cannot be")
     if _CONTROL.search(sender + recipient):

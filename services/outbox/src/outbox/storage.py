@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.mongo import Document, Index, Mongo
 from outbox import search
-from outbox.domain import Account, Status
+from outbox.domain import FINISHED, RESENDABLE, Account, Status
 from outbox.rates.domain import Rate
 from outbox.via import KINDS, Via
 
@@ -34,6 +34,8 @@ INDEXES = [
 COUNTED_MOST = 10_000
 """Messages of one status are counted up to here: a count reads that many entries of an index."""
 PRUNE_BATCH = 500
+TOLD: Document = {"unannounced": {"$exists": False}}
+"""Of messages that bounced: it was announced (`reports/`)."""
 ACCOUNT_FIELDS = ("name", "channel", "from_address", "from_name", "secret", "is_default", "max_connections")
 
 T = TypeVar("T")
@@ -113,13 +115,13 @@ class Store:
 
     async def delete(self, partner_id: str, message_id: str, attempts: int) -> bool:
         """Delete, unless it is being sent or was tried more than `attempts` times (B3)."""
-        allowed = {"_id": message_id, "status": {"$ne": Status.SENDING}, "attempts": {"$size": attempts}}
+        allowed = {"_id": message_id, "status": {"$ne": Status.SENDING}, "attempts": {"$size": attempts}} | TOLD
         return (await self.messages.of(partner_id).delete_one(allowed)).deleted_count == 1
 
     async def resend(self, partner_id: str, message_id: str, now: datetime) -> Document | None:
         """Make it due now, if it waits or failed (B4); one of any number of simultaneous calls does it."""
         return await self.messages.of(partner_id).find_one_and_update(
-            {"_id": message_id, "status": {"$in": [Status.WAITING, Status.ERROR]}, "account_id": {"$ne": None}},
+            {"_id": message_id, "status": {"$in": list(RESENDABLE)}, "account_id": {"$ne": None}} | TOLD,
             {"$set": {"status": Status.WAITING, "due_at": now, "due_since": now, "rank": 0, "executed_at": None}},
             return_document=ReturnDocument.AFTER,
         )
@@ -129,8 +131,8 @@ class Store:
         messages = self.messages.of(partner_id)
         finished: Document = {
             "executed_at": {"$gte": LONG_AGO, "$lt": before},
-            "status": {"$in": [Status.SENT, Status.ERROR]},
-        }
+            "status": {"$in": list(FINISHED)},
+        } | TOLD
         ids = [one["_id"] async for one in messages.find(finished, projection={"_id": 1}, limit=PRUNE_BATCH)]
         # Asked again while deleting: what was resent since has not finished any more.
         await messages.delete_many({"_id": {"$in": ids}, **finished})

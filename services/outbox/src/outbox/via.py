@@ -1,6 +1,6 @@
 """The ways to a provider: what a sender account says of it (B11). No I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -17,6 +17,8 @@ class Smtp:
     port: int
     tls: str
     username: str | None
+    bounce_domain: str | None = field(default=None, kw_only=True)
+    """Where mails that cannot be delivered are returned to; None: to whom they are from."""
 
     @property
     def destination(self) -> tuple[object, ...]:

@@ -25,6 +25,7 @@ class Permission(StrEnum):
     OUTBOX_DELETE = "outbox:delete"
     ACCOUNTS_WRITE = "accounts:write"
     ATTACHMENTS_WRITE = "attachments:write"
+    REPORTS_WRITE = "reports:write"
     CRM_READ = "crm:read"
     CRM_WRITE = "crm:write"
     CRM_PARTNERS_READ = "crm_partners:read"
@@ -105,6 +106,9 @@ DESCRIPTIONS: Mapping[Permission, Words] = {
         "Zakładanie, zmiana i sprawdzanie kont nadawczych", "Create, change and test sender accounts"
     ),
     Permission.ATTACHMENTS_WRITE: Words("Wgrywanie załączników wiadomości", "Upload files that messages carry"),
+    Permission.REPORTS_WRITE: Words(
+        "Zgłaszanie zwrotów i wyników doręczenia", "Hand in mails that could not be delivered and came back"
+    ),
     Permission.CRM_READ: Words("Przeglądanie wszystkich kontaktów CRM", "See all contact records"),
     Permission.CRM_WRITE: Words("Edycja wszystkich kontaktów CRM", "Change all contact records"),
     Permission.CRM_PARTNERS_READ: Words(

@@ -66,12 +66,14 @@ class MessageSent(MessageFinished):
 
 
 class MessageFailed(MessageFinished):
-    """The message ended in ERROR: permanently refused, or tried for too long."""
+    """The message ended in ERROR: permanently refused, or tried for too long. Or it was sent and came back: BOUNCED."""
 
     TOPIC: ClassVar[str] = "message.failed"
     EXAMPLES: ClassVar[list[dict[str, Any]]] = [
         _FINISHED | {"reason": "recipient_refused", "provider_reply": "550 5.1.1 no such mailbox"}
     ]
 
-    reason: str = Field(description="A stable code: recipient_refused, message_refused, account_refused, expired, ...")
+    reason: str = Field(
+        description="A stable code: recipient_refused, message_refused, account_refused, expired, bounced, ..."
+    )
     provider_reply: str = Field(default="", description="The provider's own words.")

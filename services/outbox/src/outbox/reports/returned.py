@@ -1,0 +1,115 @@
+"""What a returned mail says: delivery status notifications (RFC 3464), made by every mail server a little differently.
+
+Whatever comes, an answer comes of it, in bounded time: the parser is given no more levels than real reports have, and
+the old policy, which reads headers without understanding them.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from email import message_from_bytes, policy
+from email.message import Message
+from email.parser import HeaderParser
+from itertools import islice
+
+from outbox.reports.domain import Ignored, Report, Verdict, in_words
+from outbox.return_paths import Returned, ReturnPaths
+
+READ_BYTES = 500_000
+"""What a report says stands before the mail that it returns, which may be large."""
+MOST_PARTS = 100
+MOST_RECIPIENTS = 100
+MOST_HEADERS = 200
+MOST_LINE = 2_000
+ADDRESSED = ("to", "delivered-to", "x-original-to", "envelope-to", "return-path", "errors-to")
+"""Headers that may hold the address that a mail was returned to; the last two are of the mail that comes back."""
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
+_ACTIONS = {"failed": Verdict.FAILED, "delayed": Verdict.PENDING, "delivered": Verdict.DELIVERED}
+
+Mime = Message
+
+
+def understand(raw: bytes, return_paths: ReturnPaths, now: datetime) -> tuple[Returned, Report] | Ignored:
+    """Which attempt a mail is about and what it reports of it, or why that is not to be known."""
+    raw = raw[:READ_BYTES]
+    if raw.lower().count(b"content-type") > MOST_PARTS:
+        return Ignored.UNREADABLE
+    message = message_from_bytes(raw, policy=policy.compat32)
+    parts = list(_parts(message))
+    report = _report(parts, now)
+    if report is None:
+        return Ignored.AUTO_REPLY if _is_automatic(message) else Ignored.NO_REPORT
+    for headers in (message, *_returned(parts)):
+        if found := return_paths.read(_addresses(headers)):
+            return found, report
+    return Ignored.NOT_OURS
+
+
+def _parts(message: Mime) -> Iterator[Mime]:
+    """The parts of the report itself, not those of the mail that it returns."""
+    if message.get_content_maintype() != "multipart" or not message.is_multipart():
+        yield message
+        return
+    for part in _inside(message):
+        yield from _parts(part)
+
+
+def _inside(part: Mime) -> list[Mime]:
+    payload = part.get_payload()
+    return [one for one in payload if isinstance(one, Message)] if isinstance(payload, list) else []
+
+
+def _report(parts: list[Mime], now: datetime) -> Report | None:
+    """What is said of the recipient. A mail has one; if the report names more (of a list), a failure counts first."""
+    blocks = [
+        block for part in parts if part.get_content_type() == "message/delivery-status" for block in _inside(part)
+    ]
+    found = [report for block in blocks[:MOST_RECIPIENTS] if (report := _of_recipient(block, now))]
+    order = (Verdict.FAILED, Verdict.PENDING, Verdict.DELIVERED)
+    return min(found, key=lambda report: order.index(report.verdict)) if found else None
+
+
+def _of_recipient(block: Mime, now: datetime) -> Report | None:
+    verdict = _ACTIONS.get(_header(block, "action").partition(" ")[0].lower())
+    if verdict is None:
+        return None
+    diagnostic = in_words(_header(block, "diagnostic-code").partition(";")[2])
+    status = _STATUS.search(_header(block, "status"))
+    if status is None or status.group(1).endswith(".0.0"):  # it says nothing; what the other server said may
+        status = _STATUS.search(diagnostic) or status
+    code = status.group(1) if status else ""
+    return Report(verdict, now, code, diagnostic or f"{code} {verdict}".strip())
+
+
+def _returned(parts: list[Mime]) -> Iterator[Mime]:
+    """The headers of the mail that comes back, whole or without its body."""
+    for part in parts:
+        match part.get_content_type():
+            case "message/rfc822" | "message/global":
+                yield from _inside(part)
+            case "text/rfc822-headers" | "message/global-headers":
+                payload = part.get_payload(decode=True)
+                if isinstance(payload, bytes):
+                    yield HeaderParser(policy=policy.compat32).parsestr(payload.decode("utf-8", "replace"))
+            case _:
+                pass
+
+
+def _addresses(headers: Mime) -> str:
+    """The values of those headers that hold addresses, in lines."""
+    lines = (str(value)[:MOST_LINE] for name, value in islice(headers.items(), MOST_HEADERS) if _is_addressed(name))
+    return "\n".join(lines)
+
+
+def _is_addressed(name: str) -> bool:
+    return name.lower() in ADDRESSED
+
+
+def _header(block: Mime, name: str) -> str:
+    return str(block.get(name, ""))[:MOST_LINE].strip()
+
+
+def _is_automatic(message: Mime) -> bool:
+    """True for holiday notes, receipts and the like (RFC 3834)."""
+    said = _header(message, "auto-submitted").lower()
+    return (bool(said) and not said.startswith("no")) or "x-autoreply" in message or "x-autorespond" in message
