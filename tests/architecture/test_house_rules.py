@@ -18,6 +18,8 @@ OPEN_ROUTES = {
     ("identity", "/.well-known/oauth-authorization-server"),
     ("identity", "/.well-known/jwks.json"),
     ("notifications", "/unsubscribe/{token}"),
+    ("outbox", "/accounts/{account_id}/reports"),
+    ("outbox", "/accounts/{account_id}/reports/{proof}"),
 }
 
 FORBIDDEN_NAMES = {"utils.py", "helpers.py", "base.py", "manager.py", "misc.py", "common.py"}

@@ -22,6 +22,8 @@ OPEN = {
     "/token": "the same; a refresh token or a secret is the proof",
     "/.well-known/oauth-authorization-server": "says where tokens are given",
     "/.well-known/jwks.json": "public keys are public",
+    "/accounts/{account_id}/reports": "a gateway has no token; what it reports is signed as the account says",
+    "/accounts/{account_id}/reports/{proof}": "the same; SMSAPI signs nothing, so the URL is the proof",
     "/unsubscribe/{token}": "readers of mails have no token; the link is signed, and says what it is for",
 }
 

@@ -43,9 +43,12 @@ async def replace_account(outbox: Outbox, account: Account) -> Account:
 
 def _sealed(outbox: Outbox, account: Account) -> Account:
     outbox.places.check(account.via)
-    if account.secret is None:
-        return account
-    return replace(account, secret=outbox.keyring.seal(account.secret, f"{account.partner_id}/{account.id}"))
+    owner, seal = f"{account.partner_id}/{account.id}", outbox.keyring.seal
+    return replace(
+        account,
+        secret=seal(account.secret, owner) if account.secret else None,
+        reports_secret=seal(account.reports_secret, f"{owner}/reports") if account.reports_secret else None,
+    )
 
 
 async def _release(outbox: Outbox, account: Account) -> None:

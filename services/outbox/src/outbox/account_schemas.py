@@ -24,7 +24,7 @@ from pydantic import (
 from common.ids import new_id
 from outbox.domain import Account, Answer, Outcome
 from outbox.rates.domain import Rate
-from outbox.via import FaxByMail, HttpGateway, SmsApi, Smtp, Via
+from outbox.via import FaxByMail, GatewayReports, HttpGateway, SmsApi, Smtp, Via
 
 NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
 MOST_BODY = 4_000
@@ -46,6 +46,10 @@ Header = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=
 Pointer = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^(/[^/]*)+$")]
 OURS = frozenset({"host", "content-type", "content-length", "transfer-encoding", "connection", "accept", "user-agent"})
 """Headers that no account sets."""
+
+
+Status = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_ -]+$")]
+"""As a gateway calls it."""
 
 
 def _free(header: str) -> str:
@@ -137,6 +141,25 @@ class _SmsApi(BaseModel):
     url: Origin = "https://api.smsapi.com"
 
 
+class Reports(BaseModel):
+    """How the gateway reports what became of a message."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+    signature_header: Header = Field(description="HMAC-SHA256 in hex, also behind `sha256=`.", examples=["X-Signature"])
+    timestamp_header: Header | None = Field(
+        description="Unix seconds, signed with a dot before the body. null: the body alone is signed.",
+        examples=["X-Timestamp"],
+    )
+    list_at: Pointer | None = Field(default=None, description="Where the list is; null: a report or a list of them.")
+    id_at: Pointer = Field(description="Where in a report the gateway's own id of the message is.")
+    status_at: Pointer = Field(description="Where its status is.")
+    words_at: Pointer | None = Field(default=None, description="Where the reason is, in words.")
+    statuses: dict[Status, Literal["delivered", "pending", "failed"]] = Field(
+        min_length=1, max_length=100, description="What its statuses mean. Others mean nothing, and are ignored."
+    )
+
+
 class _Http(BaseModel):
     """Any gateway that takes a message as one POST of JSON."""
 
@@ -153,6 +176,7 @@ class _Http(BaseModel):
         default=None, description="Only where the gateway keeps this promise: one id, one message."
     )
     provider_id_at: Pointer | None = Field(default=None, description="JSON Pointer to its own id in its answer.")
+    reports: Reports | None = Field(default=None, description="It reports to `POST /accounts/{id}/reports`.")
 
 
 class NewSmtp(_New, _Smtp):
@@ -177,6 +201,7 @@ class NewHttp(_New, _Http):
     """A gateway that takes a message as one POST of JSON (B11). The secret is kept encrypted and never shown again."""
 
     secret: HeaderSecret | None = None
+    reports_secret: Secret | None = Field(default=None, description="Signs reports; kept encrypted, too.")
 
 
 class SmtpView(_View, _Smtp):
@@ -192,7 +217,7 @@ class SmsApiView(_View, _SmsApi):
 
 
 class HttpView(_View, _Http):
-    pass
+    has_reports_secret: bool
 
 
 def _way(value: Any) -> str:
@@ -226,7 +251,12 @@ def to_domain(new: AccountFields, partner_id: str, most_connections: int, accoun
         is_default=new.is_default,
         max_connections=min(new.max_connections, most_connections),
         rate=Rate(new.per_second, new.per_day),
+        reports_secret=_reports_secret(new),
     )
+
+
+def _reports_secret(new: AccountFields) -> str | None:
+    return new.reports_secret.get_secret_value() if isinstance(new, NewHttp) and new.reports_secret else None
 
 
 def _parts(new: AccountFields) -> tuple[Via, str, SecretStr | None]:
@@ -244,7 +274,8 @@ def _parts(new: AccountFields) -> tuple[Via, str, SecretStr | None]:
             return SmsApi(new.url), new.sender, new.token
         case NewHttp():
             body = json.dumps(new.body)
-            via = HttpGateway(new.url, body, new.secret_header, new.idempotency_header, new.provider_id_at)
+            reports = GatewayReports(**new.reports.model_dump()) if new.reports else None
+            via = HttpGateway(new.url, body, new.secret_header, new.idempotency_header, new.provider_id_at, reports)
             return via, new.sender, new.secret
 
 
@@ -258,7 +289,7 @@ def view_of(account: Account) -> AccountView:
     else:
         fields["sender"] = account.from_address
     if isinstance(account.via, HttpGateway):
-        fields["body"] = json.loads(account.via.body)
+        fields |= {"body": json.loads(account.via.body), "has_reports_secret": account.reports_secret is not None}
     return _VIEW.validate_python(fields)
 
 

@@ -34,6 +34,7 @@ class Composing:
             text=content["text"],
             html=content["html"],
             unsubscribe_url=message.get("unsubscribe_url") or "",
+            key=_key(message),
             return_path=self._return_path(account, message),
             attachments=enclosed(self.attachments, message) if "attachments" in message else (),
             signer=self.domains.signers.get(account.id),
@@ -43,3 +44,9 @@ class Composing:
         """Where this attempt is reported to, if the account says so."""
         domain = account.via.bounce_domain if isinstance(account.via, Smtp) else None
         return self.return_paths.of(message["_id"], len(message["attempts"]) + 1, domain) if domain else ""
+
+
+def _key(message: Document) -> str:
+    """By which a gateway knows a repeated message: another one once it reported that it could not deliver the last."""
+    failed = sum(one.get("report", {}).get("verdict") == "failed" for one in message["attempts"])
+    return f"{message['_id']}-{failed}" if failed else message["_id"]

@@ -185,6 +185,8 @@ class Account:
     """When it was last released; what waited for that is no older than this (B10)."""
     allowance_used_until: datetime | None = None
     """When it may be tried again; the messages of a day are used up."""
+    reports_secret: str | None = field(default=None, repr=False)
+    """What its gateway signs reports with; sealed."""
 
     def goes_where(self, other: "Account") -> bool:
         """True when the secret would go to the same server, for the same user, protected in the same way."""

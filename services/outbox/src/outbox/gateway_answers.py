@@ -44,7 +44,7 @@ SMSAPI_ERRORS: Mapping[int, Outcome] = {
 def understand_http(status: int, body: bytes, provider_id_at: str | None, retry_after: float | None) -> Answer:
     """What the answer of any gateway means."""
     outcome = STATUSES.get(status) or CLASSES.get(status // 100, Outcome.UNKNOWN)
-    provider_id = str(_at(provider_id_at, _parsed(body))) if outcome is Outcome.SENT and provider_id_at else ""
+    provider_id = text_at(provider_id_at, _parsed(body)) if outcome is Outcome.SENT and provider_id_at else ""
     return Answer(outcome, status, None, _words(status, body.decode("utf-8", "replace")), provider_id, retry_after)
 
 
@@ -93,8 +93,15 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _at(pointer: str, document: Any) -> str:
+def text_at(pointer: str, document: Any) -> str:
     """The text or number at a JSON Pointer (RFC 6901), at most 200 characters; empty when there is none."""
+    found = found_at(pointer, document)
+    is_id = isinstance(found, str | int) and not isinstance(found, bool)
+    return _CONTROL.sub(" ", str(found))[:200] if is_id else ""
+
+
+def found_at(pointer: str, document: Any) -> Any:
+    """What is at a JSON Pointer; None when there is nothing."""
     for step in pointer.split("/")[1:]:
         step = step.replace("~1", "/").replace("~0", "~")
         if isinstance(document, Mapping):
@@ -102,6 +109,5 @@ def _at(pointer: str, document: Any) -> str:
         elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
             document = document[int(step)]
         else:
-            return ""
-    is_id = isinstance(document, str | int) and not isinstance(document, bool)
-    return _CONTROL.sub(" ", str(document))[:200] if is_id else ""
+            return None
+    return document

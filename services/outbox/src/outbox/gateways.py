@@ -41,26 +41,29 @@ class Rules:
     longest_wait: float
 
 
-async def connect(via: Gateway, channel: str, secret: str | None, rules: Rules) -> "GatewayConnection":
-    """A connection to the gateway. Raises Refused."""
+async def connect(via: Gateway, channel: str, secret: str | None, rules: Rules, report_url: str) -> "GatewayConnection":
+    """A connection to the gateway, which is told where to report to. Raises Refused."""
     try:
         stream = await open_stream(rules.network, via.url, rules.timeout)
     except HostRefused as error:
         raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply=error.words)) from None
     except (OSError, TimeoutError) as error:
         raise Refused(Answer(Outcome.TRY_AGAIN, reply=f"{urlsplit(via.url).hostname} {words_for(error)}")) from None
-    return GatewayConnection(via, channel, secret, stream, rules)
+    return GatewayConnection(via, channel, secret, stream, rules, report_url)
 
 
 class GatewayConnection:
     """A connection to a gateway, for one message after another."""
 
-    def __init__(self, via: Gateway, channel: str, secret: str | None, stream: Stream, rules: Rules) -> None:
+    def __init__(
+        self, via: Gateway, channel: str, secret: str | None, stream: Stream, rules: Rules, report_url: str
+    ) -> None:
         self._via = via
         self._channel = channel
         self._secret = secret
         self._stream = stream
         self._rules = rules
+        self._report_url = report_url
         self._http = http_over(stream, via.url)
 
     @property
@@ -96,11 +99,12 @@ class GatewayConnection:
     async def _post(self, mail: Mail) -> Answer:
         via = self._via
         if isinstance(via, SmsApi):
-            answered = await self._ask("POST", f"{via.url}/sms.do", _form(mail), {"Content-Type": _FORM})
+            form = _form(mail, self._report_url)
+            answered = await self._ask("POST", f"{via.url}/sms.do", form, {"Content-Type": _FORM})
         else:
             headers = {"Content-Type": _JSON}
             if via.idempotency_header:
-                headers[via.idempotency_header] = mail.message_id
+                headers[via.idempotency_header] = mail.key
             answered = await self._ask("POST", via.url, _filled(via.body, mail, self._channel), headers)
         if isinstance(answered, Answer):
             return answered
@@ -150,9 +154,10 @@ async def _beginning(response: httpcore.Response) -> bytes:
     return body[:MOST_ANSWER_BYTES]
 
 
-def _form(mail: Mail) -> bytes:
+def _form(mail: Mail, report_url: str) -> bytes:
     fields = {"to": mail.to_address, "message": mail.text, "from": mail.from_address, "format": "json"}
-    fields |= {"encoding": "utf-8", "idx": mail.message_id, "check_idx": "1"}
+    fields |= {"encoding": "utf-8", "idx": mail.key, "check_idx": "1"}
+    fields |= {"notify_url": report_url} if report_url else {}
     return urlencode(fields).encode()
 
 

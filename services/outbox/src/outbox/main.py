@@ -53,15 +53,11 @@ def build(settings: Settings) -> FastAPI:
     results = Results(work, kept, store, kafka, retries)
     mail_servers, domains = Network(settings.inner_hosts), Domains(DomainStore(mongo), keyring)
     attachments = attachments_main.wire(settings, mongo, mail_servers)
-    providers = Providers(
-        keyring,
-        mail_servers,
-        settings.smtp_timeout_seconds,
-        gateways.Rules(
-            Network(settings.inner_gateways), settings.gateway_timeout_seconds, settings.gateway_longest_wait_seconds
-        ),
-    )
     reports = reports_main.wire(settings, mongo, kafka)
+    gateway_rules = gateways.Rules(
+        Network(settings.inner_gateways), settings.gateway_timeout_seconds, settings.gateway_longest_wait_seconds
+    )
+    providers = Providers(keyring, mail_servers, settings.smtp_timeout_seconds, gateway_rules, reports.urls)
     composing = Composing(attachments, domains, reports.return_paths)
     delivery = Delivery(work, store, RateStore(mongo), results, providers, composing, rules)
     places = Places(settings.ports, settings.ports_of_gateways, settings.inner_gateways)

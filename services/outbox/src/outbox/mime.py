@@ -65,6 +65,8 @@ class Mail:
     signer: Signer | None = None
     return_path: str = ""
     """Whom the envelope is from, if that is somebody else than the mail."""
+    key: str = ""
+    """By which a gateway knows a repeated message."""
 
 
 def compose(mail: Mail, body_hash: bytes | None = None) -> bytes:

@@ -7,6 +7,7 @@ from outbox import connect, gateways
 from outbox.channels import Connection, Refused
 from outbox.connect import Network
 from outbox.domain import Account, Answer, Outcome
+from outbox.report_urls import ReportUrls
 from outbox.via import HttpGateway, SmsApi, Smtp
 
 
@@ -18,6 +19,7 @@ class Providers:
     mail_servers: Network
     smtp_timeout: float
     gateways: gateways.Rules
+    report_urls: ReportUrls
 
     async def connect(self, account: Account) -> Connection:
         """A connection that is good for messages of `account`. Raises Refused."""
@@ -26,7 +28,8 @@ class Providers:
             case Smtp():
                 return await connect.connect(account.via, secret, self.mail_servers, self.smtp_timeout)
             case SmsApi() | HttpGateway():
-                return await gateways.connect(account.via, account.channel, secret, self.gateways)
+                report_url = self.report_urls.of(account.id)
+                return await gateways.connect(account.via, account.channel, secret, self.gateways, report_url)
 
     def _secret_of(self, account: Account) -> str | None:
         """The account's secret in the open. Raises Refused when no key of the ring opens it."""

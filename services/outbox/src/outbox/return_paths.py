@@ -4,16 +4,14 @@
 proof is keyed, so nobody makes an address for a message that he did not get.
 """
 
-import base64
-import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_PURPOSE = b"return paths"
-_PROOF_BYTES = 10
+from outbox.proofs import LETTERS, Proofs
+
 _ID = r"[a-z0-9_-]{1,36}"
-_OURS = re.compile(rf"\bbounce\+({_ID})\.([1-9][0-9]{{0,2}})\.([a-z2-7]{{16}})@", re.IGNORECASE)
+_OURS = re.compile(rf"\bbounce\+({_ID})\.([1-9][0-9]{{0,2}})\.({LETTERS})@", re.IGNORECASE)
 _FITTING = re.compile(_ID)
 MOST_ATTEMPTS = 999
 """With longer ids or numbers the part before the @ would have more than 64 octets (RFC 5321, 4.5.3.1.1)."""
@@ -28,26 +26,22 @@ class Returned:
 
 
 class ReturnPaths:
-    """Makes and reads these addresses. The first of `keys` makes; all read."""
+    """Makes and reads these addresses."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        self._keys = tuple(hmac.digest(key, _PURPOSE, "sha256") for key in keys)
+        self._proofs = Proofs(keys, "return paths")
 
     def of(self, message_id: str, attempt: int, domain: str) -> str:
         """The address; empty for an id or number that does not fit into one."""
         if not _FITTING.fullmatch(message_id) or attempt > MOST_ATTEMPTS:
             return ""
         named = f"{message_id}.{attempt}"
-        return f"bounce+{named}.{_proof(self._keys[0], named)}@{domain}"
+        return f"bounce+{named}.{self._proofs.of(named)}@{domain}"
 
     def read(self, text: str) -> Returned | None:
         """What the first address of ours in `text` says; None when there is none with a good proof."""
         for message_id, attempt, proof in _OURS.findall(text.lower()):
             named = f"{message_id}.{attempt}"
-            if any(hmac.compare_digest(proof, _proof(key, named)) for key in self._keys):
+            if self._proofs.is_good(named, proof):
                 return Returned(message_id, int(attempt))
         return None
-
-
-def _proof(key: bytes, named: str) -> str:
-    return base64.b32encode(hmac.digest(key, named.encode(), "sha256")[:_PROOF_BYTES]).decode().lower()

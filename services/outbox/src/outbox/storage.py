@@ -13,7 +13,7 @@ from common.mongo import Document, Index, Mongo
 from outbox import search
 from outbox.domain import FINISHED, RESENDABLE, Account, Status
 from outbox.rates.domain import Rate
-from outbox.via import KINDS, Via
+from outbox.via import KINDS, GatewayReports, Via
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 BOX = (("requested_at", -1), ("_id", -1))
@@ -37,6 +37,8 @@ PRUNE_BATCH = 500
 TOLD: Document = {"unannounced": {"$exists": False}}
 """Of messages that bounced: it was announced (`reports/`)."""
 ACCOUNT_FIELDS = ("name", "channel", "from_address", "from_name", "secret", "is_default", "max_connections")
+KEPT_SECRETS = ("secret", "reports_secret")
+"""None of them in a change means: as it was."""
 
 T = TypeVar("T")
 TimeField = Literal["requested_at", "executed_at"]
@@ -157,7 +159,7 @@ class Store:
         is there."""
         if await self.account(account.partner_id, account.id) is None:
             return None
-        fields = {name: value for name, value in _fields(account).items() if name != "secret" or value is not None}
+        fields = {name: value for name, value in _fields(account).items() if name not in KEPT_SECRETS or value}
         change = {name: {"$literal": value} for name, value in fields.items()} | _released(now)
         accounts = self.accounts.of(account.partner_id)
         document = await self._alone_as_default(
@@ -253,12 +255,15 @@ class Store:
 def via_of(document: Document) -> Via:
     """The way to the provider as an account's document has it."""
     settings = {name: value for name, value in document.items() if name != "kind"}
+    if settings.get("reports"):
+        settings["reports"] = GatewayReports(**settings["reports"])
     return KINDS[document["kind"]](**settings)
 
 
 def _fields(account: Account) -> Document:
     via = {"kind": account.via.kind, **asdict(account.via)}
-    return {"via": via, "rate": asdict(account.rate), **{name: getattr(account, name) for name in ACCOUNT_FIELDS}}
+    fields = {name: getattr(account, name) for name in (*ACCOUNT_FIELDS, "reports_secret")}
+    return {"via": via, "rate": asdict(account.rate), **fields}
 
 
 def _released(now: datetime) -> Document:
@@ -286,5 +291,6 @@ def _account(document: Document) -> Account:
         released_at=document.get("released_at"),
         rate=Rate(**document.get("rate", {})),
         allowance_used_until=used_until if used_until and used_until > datetime.now(UTC) else None,
+        reports_secret=document.get("reports_secret"),
         **fields,
     )

@@ -1,5 +1,6 @@
 """The ways to a provider: what a sender account says of it (B11). No I/O."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -67,6 +68,22 @@ class SmsApi:
 
 
 @dataclass(frozen=True)
+class GatewayReports:
+    """How a gateway reports what became of a message. `_at` are JSON Pointers."""
+
+    signature_header: str
+    timestamp_header: str | None
+    """What is in it, and a dot, are signed before the body; None: the body alone."""
+    list_at: str | None
+    """Where a list of reports is; None: the document is one, or a list of them."""
+    id_at: str
+    status_at: str
+    words_at: str | None
+    statuses: Mapping[str, str]
+    """The gateway's statuses, each "delivered", "pending" or "failed". Others mean nothing."""
+
+
+@dataclass(frozen=True)
 class HttpGateway:
     """Any gateway that takes a message as one POST of JSON."""
 
@@ -82,6 +99,7 @@ class HttpGateway:
     """Gets the message's id. None: nobody knows what the gateway does with a repeated request."""
     provider_id_at: str | None
     """JSON Pointer (RFC 6901) to the gateway's own id in its answer."""
+    reports: GatewayReports | None = None
 
     @property
     def host(self) -> str:

@@ -1,17 +1,19 @@
-"""Reports over HTTP: mails that came back, from the operator's or a partner's mail server."""
+"""Reports over HTTP: mails that came back, from a mail server, and what gateways say of texts."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import PlainTextResponse
 
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotSignedIn, PermissionMissing
 from common.http import errors, provided
-from outbox.reports import handlers
-from outbox.reports.domain import ReportTooLarge, TooManyReports
+from outbox.reports import callbacks, handlers
+from outbox.reports.domain import ReportTooLarge, SignatureWrong, TooManyReports
 from outbox.reports.handlers import Reports
 from outbox.reports.returned import READ_BYTES
-from outbox.reports.schemas import MailTaken
+from outbox.reports.schemas import MailTaken, ReportsTaken
 
 ReportsDep = Annotated[Reports, provided(Reports)]
 Reporter = Annotated[Caller, requires(Permission.REPORTS_WRITE)]
@@ -30,8 +32,42 @@ async def take_mail(
     request: Request, caller: Reporter, reports: ReportsDep, content_length: Annotated[int, Header(ge=0)] = 0
 ) -> MailTaken:
     """A mail that came to a bounce domain, as it is (RFC 5322). What is no report of ours is counted and forgotten."""
-    raw = await _beginning(request, content_length, reports.most_bytes, READ_BYTES)
+    raw = await _beginning(request, content_length, reports.limits.most_bytes_of_mail, READ_BYTES)
     return MailTaken(was=await handlers.hand_in(reports, raw, caller.user_id))
+
+
+@router.post(
+    "/accounts/{account_id}/reports",
+    responses=errors(SignatureWrong, ReportTooLarge, TooManyReports),
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
+)
+async def take_reports(
+    account_id: str, request: Request, reports: ReportsDep, content_length: Annotated[int, Header(ge=0)] = 0
+) -> ReportsTaken:
+    """What the gateway of an account says became of messages. Needs no token: it is signed as the account says."""
+    most = reports.limits.most_bytes
+    body = await _beginning(request, content_length, most, most)
+    return ReportsTaken(understood=await handlers.take_signed(reports, account_id, request.headers, body))
+
+
+@router.get(
+    "/accounts/{account_id}/reports/{proof}",
+    response_class=PlainTextResponse,
+    responses=errors(SignatureWrong, Invalid, TooManyReports),
+)
+async def take_smsapi_reports(
+    account_id: str,
+    proof: str,
+    reports: ReportsDep,
+    ids: Annotated[str, Query(alias="MsgId", max_length=5_000)] = "",
+    status: Annotated[str, Query(max_length=1_000)] = "",
+    idx: Annotated[str, Query(max_length=10_000)] = "",
+    donedate: Annotated[str, Query(max_length=2_000)] = "",
+) -> PlainTextResponse:
+    """SMSAPI's callback, at the URL that each message to it names. It has to be a GET, and to be answered with OK."""
+    found = callbacks.read_smsapi(ids, status, idx, donedate, datetime.now(UTC))
+    await handlers.take_smsapi(reports, account_id, proof, found)
+    return PlainTextResponse("OK")
 
 
 async def _beginning(request: Request, announced: int, most: int, wanted: int) -> bytes:

@@ -49,6 +49,12 @@ class ReportTooLarge(Problem):
     status, code, title = 413, "report-too-large", "The report is too large"
 
 
+class SignatureWrong(Problem):
+    """401: nothing is said about what exists and what does not."""
+
+    status, code, title = 401, "signature-wrong", "The signature is wrong"
+
+
 class TooManyReports(Problem):
     """429: more reports a minute than the operator lets come from one place."""
 
@@ -108,13 +114,13 @@ class Budget:
     per_minute: int
     _left: dict[str, tuple[float, float]] = field(default_factory=lambda: {})
 
-    def take(self, place: str, now: float) -> None:
-        """Count one; `now` are seconds of a clock that never goes back. Raises TooManyReports."""
+    def take(self, place: str, now: float, count: int = 1) -> None:
+        """Count so many; `now` are seconds of a clock that never goes back. Raises TooManyReports."""
         left, at = self._left.get(place, (float(self.per_minute), now))
         left = min(float(self.per_minute), left + (now - at) * self.per_minute / 60)
-        if left < 1:
+        if left < min(count, self.per_minute):
             raise TooManyReports("Send it again later.", retry_after=60 // self.per_minute + 1)
-        self._left[place] = (left - 1, now)
+        self._left[place] = (left - count, now)
 
 
 def in_words(text: str) -> str:

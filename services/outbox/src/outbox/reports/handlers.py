@@ -6,20 +6,27 @@ is kept with the attempt. What comes before the attempt's own result is put asid
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from common import metrics
 from common.events import Outgoing
 from common.kafka.connection import Kafka
+from common.keyring import Keyring, SecretUnreadable
 from common.logs import logger
 from common.mongo import Document
-from outbox.domain import Outcome
+from outbox.domain import Account, Outcome
 from outbox.facts import Fact, record_of
-from outbox.reports import returned
-from outbox.reports.domain import About, Budget, Ignored, Report, Verdict
+from outbox.report_urls import ReportUrls
+from outbox.reports import callbacks, returned
+from outbox.reports.callbacks import OfText, is_signed
+from outbox.reports.domain import About, Budget, Ignored, Report, SignatureWrong, Verdict
 from outbox.reports.storage import ReportStore
 from outbox.return_paths import ReturnPaths
+from outbox.storage import Store
+from outbox.via import HttpGateway
 
 log = logger(__name__)
 
@@ -29,16 +36,28 @@ TOLD_AT_ONCE = 100
 LONGEST_PAUSE = timedelta(minutes=1)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """`wait`: so long a report may be early; `window` is how many seconds old a signature may be."""
+
+    most_bytes_of_mail: int
+    most_bytes: int
+    wait: timedelta
+    window: float
+
+
 @dataclass
 class Reports:
-    """What the use cases work with. `wait`: so long a report may be early; `most_bytes` a mail may have."""
+    """What the use cases work with."""
 
     store: ReportStore
+    accounts: Store
+    keyring: Keyring
     kafka: Kafka
     return_paths: ReturnPaths
+    urls: ReportUrls
     budget: Budget
-    wait: timedelta
-    most_bytes: int
+    limits: Limits
 
 
 async def hand_in(reports: Reports, raw: bytes, place: str) -> Verdict | Ignored:
@@ -62,6 +81,47 @@ async def take_mail(reports: Reports, raw: bytes) -> Verdict | Ignored:
     return report.verdict
 
 
+async def take_signed(reports: Reports, account_id: str, headers: Mapping[str, str], body: bytes) -> int:
+    """Reports of a gateway, signed as its account says; how many were understood.
+
+    Raises SignatureWrong, TooManyReports.
+    """
+    account = await _account(reports, account_id)
+    rules = account.via.reports if account and isinstance(account.via, HttpGateway) else None
+    secret = _secret_of(reports, account) if account else None
+    if not account or not rules or not secret or not is_signed(rules, secret, headers, body, reports.limits.window):
+        raise SignatureWrong("Sign the body, and the time if it is asked for, as the account says.")
+    return await _take_all(reports, account, callbacks.read(rules, body, datetime.now(UTC)))
+
+
+async def take_smsapi(reports: Reports, account_id: str, proof: str, found: Sequence[OfText]) -> None:
+    """Reports that came to the URL that only SMSAPI was told. Raises SignatureWrong, TooManyReports."""
+    account = await _account(reports, account_id) if reports.urls.is_good(account_id, proof) else None
+    if account is None:
+        raise SignatureWrong("Use the URL that came with the message.")
+    await _take_all(reports, account, found)
+
+
+async def _account(reports: Reports, account_id: str) -> Account | None:
+    return (await reports.accounts.accounts_by_id_of_all_partners([account_id])).get(account_id)
+
+
+def _secret_of(reports: Reports, account: Account) -> str | None:
+    """What the gateway signs with; None when there is none that can be read."""
+    with suppress(SecretUnreadable):
+        owner = f"{account.partner_id}/{account.id}/reports"
+        return reports.keyring.open(account.reports_secret, owner) if account.reports_secret else None
+    return None
+
+
+async def _take_all(reports: Reports, account: Account, found: Sequence[OfText]) -> int:
+    reports.budget.take(account.id, time.monotonic(), max(len(found), 1))
+    for one in found:
+        about = About(account.partner_id, account.channel, one.key, 0, account.id, one.provider_id)
+        await take(reports, about, one.report, datetime.now(UTC))
+    return len(found)
+
+
 async def take(reports: Reports, about: About, report: Report, now: datetime) -> None:
     """Let a report have its effect, now or as soon as the attempt's result is known."""
     metrics.REPORTS.labels(about.channel, report.verdict.value).inc()
@@ -75,7 +135,7 @@ async def look_again(reports: Reports) -> None:
     for early in await reports.store.early_of_all_partners(now):
         if await _settle(reports, early.about, early.report, now):
             await reports.store.let_go(early)
-        elif (age := now - early.came_at) > reports.wait:
+        elif (age := now - early.came_at) > reports.limits.wait:
             _ignore(early.about.channel, Ignored.UNMATCHED)
             await reports.store.let_go(early)
         else:

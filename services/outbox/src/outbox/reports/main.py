@@ -4,27 +4,37 @@ from datetime import timedelta
 
 from common.jobs import Job, every
 from common.kafka.connection import Kafka
-from common.keyring import keys_in
+from common.keyring import Keyring, keys_in
 from common.mongo import Mongo
+from outbox.report_urls import ReportUrls
 from outbox.reports import handlers
 from outbox.reports.domain import Budget
-from outbox.reports.handlers import Reports
+from outbox.reports.handlers import Limits, Reports
 from outbox.reports.storage import INDEXES, ReportStore
 from outbox.return_paths import ReturnPaths
 from outbox.settings import Settings
+from outbox.storage import Store
 
 __all__ = ["INDEXES", "jobs", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, kafka: Kafka) -> Reports:
     """Its use cases."""
+    keys = list(keys_in(settings.outbox_keyring).values())
     return Reports(
         store=ReportStore(mongo),
+        accounts=Store(mongo),
+        keyring=Keyring.parse(settings.outbox_keyring),
         kafka=kafka,
-        return_paths=ReturnPaths(list(keys_in(settings.outbox_keyring).values())),
+        return_paths=ReturnPaths(keys),
+        urls=ReportUrls(settings.public_url, keys),
         budget=Budget(settings.reports_per_minute),
-        wait=timedelta(minutes=settings.report_wait_minutes),
-        most_bytes=settings.inbound_most_bytes,
+        limits=Limits(
+            most_bytes_of_mail=settings.inbound_most_bytes,
+            most_bytes=settings.report_most_bytes,
+            wait=timedelta(minutes=settings.report_wait_minutes),
+            window=settings.report_window_seconds,
+        ),
     )
 
 
