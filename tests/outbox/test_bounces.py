@@ -11,13 +11,13 @@ import pytest
 from common.auth import Permission
 from common.events import MessageFailed
 from common.mongo import Document
-from tests.outbox.returns import NO_MAILBOX, bounce_of, hand_in, holiday_note, returned
 from tests.outbox.scripted import Scripted, listening
 from tests.outbox.texting import detail, problem
 from tests.support.eventually import eventually, unique
 from tests.support.mail import DROP, Mail, MailServer
 from tests.support.messages import box, message, request, sender_account, settled
 from tests.support.platform import Platform, Service
+from tests.support.returns import NO_MAILBOX, bounce_of, hand_in, holiday_note, returned
 
 DOMAIN = "bounces.example.com"
 

@@ -51,7 +51,7 @@ async def test_what_is_shown_of_an_account_can_be_sent_back(platform: Platform) 
         url, headers = f"/accounts/{account}", outbox.tokens.headers(partner)
         [shown] = (await outbox.http.get("/accounts", headers=headers)).json()
         assert shown["has_secret"] is (fields["via"] != "fax_by_mail")
-        same = {name: value for name, value in shown.items() if name not in ("id", "has_secret")}
+        same = {name: value for name, value in shown.items() if name != "id" and not name.startswith("has_")}
         again = await outbox.http.put(url, json=same, headers=headers)
         assert (again.status_code, again.json()) == (200, shown)
 

@@ -10,7 +10,7 @@ from outbox.domain import Outcome
 from outbox.reports.domain import Ignored, Report, Verdict
 from outbox.reports.returned import MOST_PARTS, understand
 from outbox.return_paths import MOST_ATTEMPTS, Returned, ReturnPaths
-from tests.outbox.returns import NO_MAILBOX, holiday_note, returned
+from tests.support.returns import NO_MAILBOX, holiday_note, returned
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 OLD, NEW = b"o" * 32, b"n" * 32

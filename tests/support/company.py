@@ -44,8 +44,8 @@ class Company:
         return (await self.call("outbox", "GET", "/messages"))["items"]
 
 
-async def found_company(platform: Platform, mail: MailServer) -> Company:
-    """Staff make a partner; its owner signs in and adds a sender account."""
+async def found_company(platform: Platform, mail: MailServer, **account: Any) -> Company:
+    """Staff make a partner; its owner signs in and adds a sender account, of which `account` says more."""
     names = ("identity", "contacts", "notifications", "outbox", "crm")
     services = {name: await platform.service(name) for name in names}
     email = f"{unique('owner').replace('_', '-')}@company.example.com"
@@ -62,6 +62,6 @@ async def found_company(platform: Platform, mail: MailServer) -> Company:
         return all(answer.status_code == 200 for answer in answers) and listed.status_code == 200
 
     await eventually(accepted)
-    account = {"name": "Shop", "from_address": "shop@company.example.com", "host": "127.0.0.1", "port": mail.port}
-    await company.call("outbox", "POST", "/accounts", account | {"tls": "none", "is_default": True})
+    shop = {"name": "Shop", "from_address": "shop@company.example.com", "host": "127.0.0.1", "port": mail.port}
+    await company.call("outbox", "POST", "/accounts", shop | {"tls": "none", "is_default": True} | account)
     return company

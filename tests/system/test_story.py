@@ -7,6 +7,7 @@ from tests.support.company import found_company
 from tests.support.eventually import eventually, unique
 from tests.support.mail import MailServer
 from tests.support.platform import Platform
+from tests.support.returns import bounce_of
 
 
 async def test_events_reach_the_right_people_and_everyone_can_see_it(platform: Platform, mail: MailServer) -> None:
@@ -67,6 +68,43 @@ async def test_a_refusal_is_escalated_to_the_manager_and_seen_everywhere(platfor
         return sorted(one["status"] for one in await company.box()) == ["ERROR", "SENT"]
 
     await eventually(settled)
+    assert len(mail.to(maria)) == 1
+
+
+async def test_a_mail_that_comes_back_is_escalated_to_the_manager_and_seen_everywhere(
+    platform: Platform, mail: MailServer
+) -> None:
+    """A8, B2, B10, C13: the mail server accepted it, and said later that there is no such mailbox."""
+    company = await found_company(platform, mail, bounce_domain="bounces.company.example.com")
+    maria, sam = await company.adds("maria", "manager"), await company.adds("sam", "sales")
+    await company.call("notifications", "PUT", "/settings/order.created", {"recipients": [{"role": "sales"}]})
+    await company.would_tell("order.created", {"order_number": "1"}, sam)
+    record = await company.call("crm", "POST", "/records", {"kind": "person", "first_name": "Sam", "email": sam})
+    await platform.io.publish(OrderCreated(partner_id=company.partner_id, order_number="1"), event_id=unique("e"))
+    await eventually(lambda: mail.to(sam), timeout=20)
+    machine = {"name": "Mail server", "permissions": ["reports:write"]}
+    made = await company.call("identity", "POST", "/machines", machine)
+    told = {"grant_type": "client_credentials", "client_id": made["client_id"], "client_secret": made["client_secret"]}
+    token = (await company.services["identity"].http.post("/token", data=told)).json()["access_token"]
+    answer = await company.services["outbox"].http.post(
+        "/inbound/mail", content=bounce_of(mail.to(sam)[0]), headers={"Authorization": f"Bearer {token}"}
+    )
+    assert (answer.status_code, answer.json()) == (200, {"was": "failed"})
+    await eventually(lambda: mail.to(maria), timeout=20)
+    assert str(mail.to(maria)[0].message["Subject"]).startswith(f"Could not be delivered to {sam}")
+
+    async def settled() -> bool:
+        persons = (await company.call("contacts", "GET", "/persons"))["items"]
+        timeline = (await company.call("crm", "GET", f"/records/{record['id']}/timeline"))["items"]
+        statuses = sorted(one["status"] for one in await company.box())
+        return (
+            [one["email"] for one in persons if one["undeliverable"]] == [sam]
+            and sorted(one["outcome"] for one in timeline) == ["failed", "sent"]
+            and statuses == ["BOUNCED", "SENT"]
+        )
+
+    await eventually(settled)
+    await company.would_tell("order.created", {"order_number": "2"}, maria)
     assert len(mail.to(maria)) == 1
 
 

@@ -71,7 +71,7 @@ def build(settings: Settings) -> FastAPI:
         subscriptions=consumers.subscriptions(outbox, stops, kafka),
         jobs=[
             *jobs(outbox, stops, settings.prune_look_seconds, settings.attachments_look_seconds),
-            *reports_main.jobs(reports),
+            *reports_main.jobs(reports, settings),
         ],
         provides=[outbox, attachments, domains, reports, settings],
     )  # fmt: skip

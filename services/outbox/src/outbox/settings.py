@@ -1,5 +1,7 @@
 """What the outbox takes from its environment, besides what all services do."""
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 
 from common.settings import ServiceSettings
@@ -32,6 +34,14 @@ class Settings(ServiceSettings):
         default="", description="inner gateways that accounts may name, also without TLS, with commas"
     )
     gateway_ports: str = Field(default="443", description="ports that accounts may name in URLs; * for any")
+    imap_host: str = Field(default="", description="the mailbox that bounces come to; empty: there is none")
+    imap_port: int = Field(default=993, ge=1, le=65535, description="of that mailbox")
+    imap_tls: Literal["tls", "starttls", "none"] = Field(default="tls", description="none is for tests")
+    imap_username: str = Field(default="", description="who reads it")
+    imap_password: SecretStr = Field(default=SecretStr(""), description="with this")
+    imap_folder: str = Field(default="INBOX", pattern=r'^[^"\\\x00-\x1f\x7f]+$', description="which of its folders")
+    imap_look_seconds: float = Field(default=60.0, gt=0, description="how often it is looked at")
+    imap_timeout_seconds: float = Field(default=30.0, gt=0, description="for each answer of it")
     inbound_most_bytes: int = Field(default=50_000_000, ge=1, description="of a mail that came back")
     public_url: str = Field(default="", max_length=300, description="where SMSAPI reaches us; empty: it does not")
     report_most_bytes: int = Field(default=100_000, ge=1, description="of one request of a gateway")

@@ -15,7 +15,7 @@ from common import metrics
 from common.events import Outgoing
 from common.kafka.connection import Kafka
 from common.keyring import Keyring, SecretUnreadable
-from common.logs import logger
+from common.logs import error_code, logger
 from common.mongo import Document
 from outbox.domain import Account, Outcome
 from outbox.facts import Fact, record_of
@@ -23,6 +23,7 @@ from outbox.report_urls import ReportUrls
 from outbox.reports import callbacks, returned
 from outbox.reports.callbacks import OfText, is_signed
 from outbox.reports.domain import About, Budget, Ignored, Report, SignatureWrong, Verdict
+from outbox.reports.mailbox import TROUBLES, Mailbox
 from outbox.reports.storage import ReportStore
 from outbox.return_paths import ReturnPaths
 from outbox.storage import Store
@@ -79,6 +80,20 @@ async def take_mail(reports: Reports, raw: bytes) -> Verdict | Ignored:
     partner_id, channel = owner
     await take(reports, About(partner_id, channel, about.message_id, about.attempt), report, now)
     return report.verdict
+
+
+async def empty_mailbox(reports: Reports, mailbox: Mailbox) -> None:
+    """Work off what is unread in a mailbox; when that is cut off, the rest stays unread."""
+    try:
+        visit = await asyncio.to_thread(mailbox.open)
+        try:
+            for uid in await asyncio.to_thread(visit.unread):
+                await take_mail(reports, await asyncio.to_thread(visit.read, uid))
+                await asyncio.to_thread(visit.mark, uid)
+        finally:
+            await asyncio.to_thread(visit.end)
+    except TROUBLES as error:
+        log.warning("mailbox_away", error=error_code(error))
 
 
 async def take_signed(reports: Reports, account_id: str, headers: Mapping[str, str], body: bytes) -> int:

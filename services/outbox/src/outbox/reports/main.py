@@ -10,6 +10,7 @@ from outbox.report_urls import ReportUrls
 from outbox.reports import handlers
 from outbox.reports.domain import Budget
 from outbox.reports.handlers import Limits, Reports
+from outbox.reports.mailbox import Mailbox
 from outbox.reports.storage import INDEXES, ReportStore
 from outbox.return_paths import ReturnPaths
 from outbox.settings import Settings
@@ -38,9 +39,21 @@ def wire(settings: Settings, mongo: Mongo, kafka: Kafka) -> Reports:
     )
 
 
-def jobs(reports: Reports) -> list[Job]:
+def jobs(reports: Reports, settings: Settings) -> list[Job]:
     """What is done by time."""
-    return [
+    work = [
         every(1.0, "early reports", lambda: handlers.look_again(reports)),
         every(0.5, "bounces", lambda: handlers.tell_bounces(reports)),
     ]
+    if not settings.imap_host:
+        return work
+    mailbox = Mailbox(
+        host=settings.imap_host,
+        port=settings.imap_port,
+        tls=settings.imap_tls,
+        username=settings.imap_username,
+        password=settings.imap_password.get_secret_value(),
+        folder=settings.imap_folder,
+        timeout=settings.imap_timeout_seconds,
+    )
+    return [*work, every(settings.imap_look_seconds, "mailbox", lambda: handlers.empty_mailbox(reports, mailbox))]

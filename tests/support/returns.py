@@ -1,4 +1,4 @@
-"""Mails that come back, as mail servers make them (RFC 3464), for tests of the outbox."""
+"""Mails that come back, as mail servers make them (RFC 3464)."""
 
 from email.message import EmailMessage
 from typing import Any

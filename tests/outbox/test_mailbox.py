@@ -1,0 +1,65 @@
+"""Bounces that come to a mailbox, which the outbox empties over IMAP (B2)."""
+
+from common.events import MessageFailed
+from tests.support.eventually import eventually, unique
+from tests.support.imap import MailboxServer, mailbox_server
+from tests.support.mail import Mail, MailServer
+from tests.support.messages import box, message, request, sender_account, settled
+from tests.support.platform import Platform, Service
+from tests.support.returns import bounce_of, holiday_note
+
+
+async def reading(platform: Platform, mailbox: MailboxServer, **settings: str) -> Service:
+    """An outbox that looks into the mailbox all the time."""
+    settings = {"IMAP_PORT": str(mailbox.port), "IMAP_PASSWORD": mailbox.password, **settings}
+    return await platform.service(
+        "outbox", instance=unique("imap"), IMAP_HOST="127.0.0.1", IMAP_TLS="none", IMAP_USERNAME="bounces",
+        IMAP_LOOK_SECONDS="0.1", **settings,
+    )  # fmt: skip
+
+
+async def sent_mail(outbox: Service, mail: MailServer) -> tuple[str, Mail]:
+    partner, _ = await sender_account(outbox, mail, bounce_domain="bounces.example.com")
+    to = f"{unique('ann').replace('_', '-')}@x.example"
+    await request(outbox, message(partner, to))
+    await settled(outbox, partner, "SENT")
+    return partner, mail.to(to)[0]
+
+
+async def test_what_is_new_in_the_mailbox_is_worked_off_and_marked(platform: Platform, mail: MailServer) -> None:
+    """B2: a large mail by its beginning, and what is no bounce too; what was read is not read again."""
+    async with mailbox_server() as mailbox:
+        outbox = await reading(platform, mailbox)
+        partner, got = await sent_mail(outbox, mail)
+        mailbox.mails += [holiday_note(got.sender), b"\xff" * 10, bounce_of(got) + b"x" * 2_000_000]
+        await settled(outbox, partner, "BOUNCED")
+        await eventually(lambda: mailbox.seen == {1, 2, 3})
+        logins = mailbox.logins
+        await eventually(lambda: mailbox.logins >= logins + 3)
+        assert mailbox.fetched == [1, 2, 3]
+
+
+async def test_a_mail_is_worked_off_again_when_it_could_not_be_marked(platform: Platform, mail: MailServer) -> None:
+    """F6: at least once; the second time changes nothing."""
+    async with mailbox_server() as mailbox:
+        mailbox.drop_before = "UID STORE"
+        outbox = await reading(platform, mailbox)
+        partner, got = await sent_mail(outbox, mail)
+        mailbox.mails.append(bounce_of(got))
+        await eventually(lambda: mailbox.seen == {1})
+        assert mailbox.fetched == [1, 1]
+        await settled(outbox, partner, "BOUNCED")
+        await eventually(lambda: outbox.io.follow(MessageFailed).events)
+        assert len(outbox.io.follow(MessageFailed).events) == 1
+
+
+async def test_a_mailbox_that_lets_nobody_in_disturbs_nothing(platform: Platform, mail: MailServer) -> None:
+    """B9: and its password is not in the log."""
+    async with mailbox_server() as mailbox:
+        outbox = await reading(platform, mailbox, IMAP_PASSWORD="wrong-canary")
+        partner, _ = await sent_mail(outbox, mail)
+        await eventually(lambda: mailbox.logins >= 2)
+        assert [one["status"] for one in await box(outbox, partner)] == ["SENT"]
+        assert (await outbox.http.get("/readyz")).status_code == 200
+        assert "mailbox_away" in outbox.log_text()
+        assert "wrong-canary" not in outbox.log_text()

@@ -1,0 +1,65 @@
+"""A mailbox over IMAP that a test fills: as much of the protocol as a program needs that reads what is new."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class MailboxServer:
+    """`mails` have their place, from 1, as UID; `seen` are those that were marked. `drop_before` is a command at which
+    the connection is closed, once."""
+
+    password: str = "right"
+    port: int = 0
+    mails: list[bytes] = field(default_factory=lambda: [])
+    seen: set[int] = field(default_factory=lambda: set())
+    fetched: list[int] = field(default_factory=lambda: [])
+    logins: int = 0
+    drop_before: str = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK ready\r\n")
+        while line := (await reader.readline()).decode().strip():
+            tag, _, command = line.partition(" ")
+            if self.drop_before and command.startswith(self.drop_before):
+                self.drop_before = ""
+                break
+            writer.write(self._answer(command) + f"{tag} {self._verdict(command)} done\r\n".encode())
+            await writer.drain()
+            if command == "LOGOUT":
+                break
+        writer.close()
+
+    def _verdict(self, command: str) -> str:
+        if not command.startswith("LOGIN"):
+            return "OK"
+        self.logins += 1
+        return "OK" if command.endswith(f'"{self.password}"') else "NO"
+
+    def _answer(self, command: str) -> bytes:
+        if command == "CAPABILITY":
+            return b"* CAPABILITY IMAP4rev1\r\n"
+        if command.startswith("UID SEARCH UNSEEN"):
+            new = [str(uid) for uid in range(1, len(self.mails) + 1) if uid not in self.seen]
+            return f"* SEARCH {' '.join(new)}\r\n".encode()
+        if found := re.match(r"UID FETCH (\d+) .*<0\.(\d+)>", command):
+            uid, most = int(found.group(1)), int(found.group(2))
+            self.fetched.append(uid)
+            part = self.mails[uid - 1][:most]
+            return f"* {uid} FETCH (UID {uid} BODY[]<0> {{{len(part)}}}\r\n".encode() + part + b")\r\n"
+        if found := re.match(r"UID STORE (\d+) \+FLAGS\.SILENT \(\\Seen\)", command):
+            self.seen.add(int(found.group(1)))
+        return b"* 0 EXISTS\r\n" if command.startswith("SELECT") else b""
+
+
+@asynccontextmanager
+async def mailbox_server() -> AsyncGenerator[MailboxServer]:
+    """One on a free port of the loopback."""
+    mailbox = MailboxServer()
+    server = await asyncio.start_server(mailbox.serve, "127.0.0.1", 0)
+    mailbox.port = server.sockets[0].getsockname()[1]
+    yield mailbox
+    server.close()
