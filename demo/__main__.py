@@ -7,6 +7,7 @@ import httpx
 from rich.console import Console
 
 from demo.addresses import Addresses
+from demo.bounce import come_back
 from demo.story import begin, check_arrivals, deliver, explain, explain_afterwards, set_up
 from tests.support.gateways import Gateway, listening
 
@@ -19,6 +20,7 @@ async def play(at: Addresses, show: Console) -> bool:
         await explain(story)
         trace_id = await deliver(story)
         await explain_afterwards(story, trace_id)
+        await come_back(story)
         arrived = await check_arrivals(story)
     show.rule("[bold]Look around")
     show.print(f"mail inbox   {at.inbox}\ntrace page   {at.traces}/zipkin/")
