@@ -32,6 +32,7 @@ class Status(StrEnum):
 RESENDABLE = frozenset({Status.WAITING, Status.ERROR, Status.BOUNCED})
 """What a forced resend may send (B4)."""
 FINISHED = frozenset({Status.SENT, Status.ERROR, Status.BOUNCED})
+"""What is pruned in time (B6)."""
 
 
 class Stage(StrEnum):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import PlainTextResponse
 
 from common.auth import Caller, Permission, requires
@@ -26,27 +26,23 @@ ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 @router.post(
     "/inbound/mail",
     responses=ALWAYS | errors(ReportTooLarge, TooManyReports),
-    openapi_extra={"requestBody": {"required": True, "content": {"message/rfc822": BYTES}}},
+    openapi_extra={"requestBody": {"required": True, "content": {"*/*": BYTES}}},
 )
-async def take_mail(
-    request: Request, caller: Reporter, reports: ReportsDep, content_length: Annotated[int, Header(ge=0)] = 0
-) -> MailTaken:
+async def take_mail(request: Request, caller: Reporter, reports: ReportsDep) -> MailTaken:
     """A mail that came to a bounce domain, as it is (RFC 5322). What is no report of ours is counted and forgotten."""
-    raw = await _beginning(request, content_length, reports.limits.most_bytes_of_mail, READ_BYTES)
+    raw = await _beginning(request, reports.limits.most_bytes_of_mail, READ_BYTES)
     return MailTaken(was=await handlers.hand_in(reports, raw, caller.user_id))
 
 
 @router.post(
     "/accounts/{account_id}/reports",
-    responses=errors(SignatureWrong, ReportTooLarge, TooManyReports),
+    responses=errors(SignatureWrong, ReportTooLarge, Invalid, TooManyReports),
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
 )
-async def take_reports(
-    account_id: str, request: Request, reports: ReportsDep, content_length: Annotated[int, Header(ge=0)] = 0
-) -> ReportsTaken:
+async def take_reports(account_id: str, request: Request, reports: ReportsDep) -> ReportsTaken:
     """What the gateway of an account says became of messages. Needs no token: it is signed as the account says."""
     most = reports.limits.most_bytes
-    body = await _beginning(request, content_length, most, most)
+    body = await _beginning(request, most, most)
     return ReportsTaken(understood=await handlers.take_signed(reports, account_id, request.headers, body))
 
 
@@ -70,16 +66,12 @@ async def take_smsapi_reports(
     return PlainTextResponse("OK")
 
 
-async def _beginning(request: Request, announced: int, most: int, wanted: int) -> bytes:
+async def _beginning(request: Request, most: int, wanted: int) -> bytes:
     """The first `wanted` bytes of the body; the others are let go. Raises ReportTooLarge for more than `most`."""
-    read, size = b"", announced
-    if size <= most:
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            read += part[: wanted - len(read)]
-            if size > most:
-                break
-    if size > most:
-        raise ReportTooLarge(f"It may have {most} bytes.", most_bytes=most)
+    read, size = b"", 0
+    async for part in request.stream():
+        size += len(part)
+        read += part[: wanted - len(read)]
+        if size > most:
+            raise ReportTooLarge(f"It may have {most} bytes.", most_bytes=most)
     return read
