@@ -69,6 +69,7 @@ async def test_a_mail_that_comes_back_is_bounced_and_said_to_have_failed_once(
     assert [one["id"] for one in await box(outbox, partner, status="BOUNCED")] == [message_id]
     counts = (await outbox.http.get("/messages/counts", headers=outbox.tokens.headers(partner))).json()
     assert (counts["BOUNCED"], counts["SENT"]) == (1, 0)
+    assert 'switchboard_bounces_total{channel="email",subject="address"}' in (await outbox.http.get("/metrics")).text
     [attempt] = (await detail(outbox, partner, message_id))["history"]
     assert (attempt["outcome"], attempt["report"]["verdict"], attempt["report"]["code"]) == ("sent", "failed", "5.1.1")
 
@@ -136,6 +137,17 @@ async def test_a_report_of_an_attempt_that_another_followed_is_only_noted(platfo
     assert [one["status"] for one in await box(outbox, partner)] == ["SENT"]
     await hand_in(outbox, bounce_of(second))
     await settled(outbox, partner, "BOUNCED")
+
+
+async def test_a_bounce_is_later_than_the_sending_whatever_the_clocks_say(platform: Platform, mail: MailServer) -> None:
+    """B2: who hears of both believes the later."""
+    outbox = await platform.service("outbox")
+    _, message_id, got = await sent_mail(outbox, mail)
+    ahead = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
+    await outbox.database["messages"].update_one({"_id": message_id}, {"$set": {"executed_at": ahead}})
+    await hand_in(outbox, bounce_of(got))
+    [failed] = await outbox.io.follow(MessageFailed).wait_for(lambda event: event.data.message_id == message_id)
+    assert failed.data.executed_at > ahead
 
 
 async def test_every_mail_of_a_pipelined_connection_has_its_own_sender(platform: Platform, mail: MailServer) -> None:

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 
 class MessageStatus(StrEnum):
-    """As the outbox calls them. WAITING: no outcome was heard of; the outbox tells of none that is deleted."""
+    """As the outbox calls them, but that ERROR may be BOUNCED there. WAITING: no outcome was heard of; the outbox tells
+    of none that is deleted."""
 
     WAITING = "WAITING"
     SENT = "SENT"

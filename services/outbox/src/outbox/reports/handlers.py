@@ -35,6 +35,7 @@ TELLING = timedelta(seconds=10)
 """So long one process has to announce what it took on."""
 TOLD_AT_ONCE = 100
 LONGEST_PAUSE = timedelta(minutes=1)
+A_MOMENT = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ async def take_mail(reports: Reports, raw: bytes) -> Verdict | Ignored:
     if owner is None:
         return _ignore("email", Ignored.GONE)
     partner_id, channel = owner
-    await take(reports, About(partner_id, channel, about.message_id, about.attempt), report, now)
+    meant = About(partner_id=partner_id, channel=channel, message_id=about.message_id, attempt=about.attempt)
+    await take(reports, meant, report, now)
     return report.verdict
 
 
@@ -132,7 +134,13 @@ def _secret_of(reports: Reports, account: Account) -> str | None:
 async def _take_all(reports: Reports, account: Account, found: Sequence[OfText]) -> int:
     reports.budget.take(account.id, time.monotonic(), max(len(found), 1))
     for one in found:
-        about = About(account.partner_id, account.channel, one.key, 0, account.id, one.provider_id)
+        about = About(
+            partner_id=account.partner_id,
+            channel=account.channel,
+            message_id=one.key,
+            account_id=account.id,
+            provider_id=one.provider_id,
+        )
         await take(reports, about, one.report, datetime.now(UTC))
     return len(found)
 
@@ -163,6 +171,8 @@ async def _settle(reports: Reports, about: About, report: Report, now: datetime)
     position = about.position(message["attempts"]) if message else None
     if message is None or position is None:
         return False
+    # Whoever knows both ends by their times (`message.sent`, `message.failed`) must take this one for the later.
+    now = max(now, (message["executed_at"] or now) + A_MOMENT)
     if report.verdict is not Verdict.FAILED:
         await reports.store.note(about.partner_id, message["_id"], position, report)
     elif await reports.store.bounce(about.partner_id, message["_id"], position, report, now):

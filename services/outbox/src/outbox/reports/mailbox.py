@@ -13,7 +13,7 @@ from typing import Any
 
 from outbox.reports.returned import READ_BYTES
 
-MOST_AT_ONCE = 100
+MOST_AT_ONCE = 1_000
 TROUBLES = (imaplib.IMAP4.error, OSError)
 """What ends a visit. The next begins as if there had been none."""
 

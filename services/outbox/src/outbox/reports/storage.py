@@ -11,6 +11,7 @@ from common.ids import computed_id
 from common.mongo import Document, Index, Mongo, insert_new
 from outbox.domain import Status
 from outbox.reports.domain import FINAL, About, Report, Verdict
+from outbox.storage import LONG_AGO
 
 _BUT_MAILS = ("channel", {"$gt": "email"})
 """Every other channel comes later in the alphabet. Mails are found by their own id."""
@@ -47,7 +48,7 @@ class ReportStore:
 
     async def meant(self, about: About) -> Document | None:
         """The message that is meant, with its attempts; None when there is none, or none yet."""
-        messages, shown = self._messages.of(about.partner_id), {"attempts": 1}
+        messages, shown = self._messages.of(about.partner_id), {"attempts": 1, "executed_at": 1}
         if about.provider_id:
             sent = {"account_id": about.account_id, "channel": about.channel, "attempts.provider_id": about.provider_id}
             if found := await messages.find_one(sent, projection=shown):
@@ -69,7 +70,7 @@ class ReportStore:
         False when nothing more followed.
         """
         became: Document = {"status": Status.BOUNCED, "executed_at": now, "error": report.words}
-        fact = {"at": now, "due_at": now, "reason": report.reason, "words": report.words, "attempts": position + 1}
+        fact = {"at": now, "due_at": LONG_AGO, "reason": report.reason, "words": report.words, "attempts": position + 1}
         changed = await self._messages.of(partner_id).update_one(
             _open(message_id, position) | {"status": Status.SENT, "attempts": {"$size": position + 1}},
             {"$set": {f"attempts.{position}.report": asdict(report), **became, "unannounced": fact}},
