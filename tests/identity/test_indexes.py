@@ -8,8 +8,12 @@ import pytest
 from pydantic import SecretStr
 
 from common.mongo import Mongo
+from identity.connections.storage import ConnectionStore
+from identity.entry.domain import Way
+from identity.entry.storage import EntryStore
 from identity.machines.storage import MachineStore
 from identity.main import INDEXES
+from identity.panel.storage import CodeStore
 from identity.sessions.storage import SessionStore
 from identity.settings import Settings
 from identity.storage import Store
@@ -18,6 +22,7 @@ from tests.support.plans import plans_of
 from tests.support.platform import KEYRING, Platform
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
+WAY = Way("prt_1", "usr_1", "prt_2", "ses_1")
 
 
 @pytest.fixture
@@ -39,6 +44,23 @@ QUERIES: dict[str, Callable[[Mongo], Awaitable[Any]]] = {
     "sessions": lambda mongo: SessionStore(mongo).of_user("prt_1", "usr_1", 0, NOW, "ses_1", 50),
     "a known address": lambda mongo: SessionStore(mongo).was_at("prt_1", "usr_1", "place"),
     "one machine": lambda mongo: MachineStore(mongo).named_of_all_partners("mch_1"),
+    "users by id": lambda mongo: Store(mongo).users_of_all_partners({"usr_1", "usr_2"}),
+    "partners by id": lambda mongo: Store(mongo).partners_of_all_partners({"prt_1", "prt_2"}),
+    "sessions by id": lambda mongo: SessionStore(mongo).among_of_all_partners({"ses_1", "ses_2"}),
+    "connections of a client": lambda mongo: ConnectionStore(mongo).of_client("prt_1", "c", 50),
+    "connections of a partner": lambda mongo: ConnectionStore(mongo).clients_of_all_partners("prt_1", "c", 50),
+    "connections by id": lambda mongo: ConnectionStore(mongo).connections_of_all_partners({"c", "d"}),
+    "the panel": lambda mongo: ConnectionStore(mongo).entered_of_all_partners("prt_1", "Łódź", "k", 50),
+    "an open entry": lambda mongo: EntryStore(mongo).open_entry(WAY),
+    "open entries on a panel": lambda mongo: EntryStore(mongo).open_among_of_all_partners(["prt_1", "prt_2"], WAY),
+    "open entries": lambda mongo: EntryStore(mongo).open_of_all_partners("ent_1", 50),
+    "entries into an account": lambda mongo: EntryStore(mongo).into("prt_1", (NOW, "ent_1"), 50, only_open=False),
+    "open ones into it": lambda mongo: EntryStore(mongo).into("prt_1", (NOW, "ent_1"), 50, only_open=True),
+    "entries by a partner": lambda mongo: EntryStore(mongo).out_of_all_partners("prt_1", (NOW, "ent_1"), 50),
+    "one entry": lambda mongo: EntryStore(mongo).of_partner_of_all_partners("prt_1", "ent_1"),
+    "old entries": lambda mongo: EntryStore(mongo).forget_of_all_partners(NOW),
+    "a code": lambda mongo: CodeStore(mongo).use_of_all_partners("hash", "challenge", NOW),
+    "old codes": lambda mongo: CodeStore(mongo).forget_of_all_partners(NOW),
     "machines": lambda mongo: MachineStore(mongo).of_partner("prt_1", "mch_1", 50),
 }
 

@@ -5,6 +5,7 @@ The routes are those of the published OpenAPI documents: a new one fails here un
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from common.auth import Permission
 from common.events import OrderCreated
 from tests.architecture.test_routes import OPEN
 from tests.contracts.test_contracts import GENERATOR
+from tests.identity.entering import new_master, switch
 from tests.support.company import Company, found_company
 from tests.support.eventually import eventually, unique
 from tests.support.mail import MailServer
@@ -32,6 +34,12 @@ NEEDS_NO_PERMISSION = {
     "DELETE /sessions/{session_id}": "the same",
     "GET /me": "about whoever asks",
     "GET /partner": "about the company of whoever asks",
+    "GET /panel": "about whoever asks, who is marked as a master user",
+    "POST /panel/{client_id}/request": "the same",
+    "POST /panel/{client_id}/code": "the same",
+    "DELETE /panel/{client_id}/entry": "the same",
+    "GET /entry": "about whoever asks, who acts for somebody else",
+    "POST /entry/leave": "the same",
 }
 
 PERSON = {"first_name": "Eve", "last_name": "Other", "email": "eve@other.example.com", "roles": ["sales"]}
@@ -41,6 +49,7 @@ ACCOUNT = {"name": "Other", "from_address": "shop@other.example.com", "host": "1
 USER = {"email": "eve@other.example.com", "name": "Eve", "password": "correct horse battery", "permissions": []}
 SHIPPED = Path(__file__).parents[2] / "services/notifications/src/notifications/kinds/shipped"
 KIND = json.loads((SHIPPED / "order.created.json").read_text())
+IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 BODIES: dict[str, Any] = {
     "POST /dead-letters/replay": {"reason": "not_json"},
     "POST /dead-letters/{letter_id}/discard": {"note": "Other"},
@@ -59,6 +68,12 @@ BODIES: dict[str, Any] = {
     "POST /machines": {"name": "Other", "permissions": ["outbox:read"]},
     "POST /machines/{machine_id}/secret": {"overlap_seconds": 60},
     "PATCH /users/{user_id}": {"name": "Eve"},
+    "PUT /users/{user_id}/master": {"on": True},
+    "PUT /partners/{partner_id}/masters": {"on": True},
+    "PUT /partners/{partner_id}/clients/{client_id}": {"on": True},
+    "PUT /partner-access/{partner_id}": {"permissions": ["crm:read"], "until": IN_A_MONTH},
+    "POST /panel/{client_id}/code": {"code_challenge": "c" * 43},
+    "POST /entry/leave": {},
     "PUT /kinds/{kind}": KIND,
     "POST /kinds/preview": {"kind": KIND},
     "POST /kinds/{kind}/dry-run": {"order_number": "1"},
@@ -121,6 +136,7 @@ class Victim:
         machine = {"name": word, "permissions": ["outbox:read"]}
         self.ids["machine_id"] = (await call("identity", "POST", "/machines", machine))["client_id"]
         self.ids["session_id"] = (await call("identity", "GET", "/sessions"))["items"][0]["id"]
+        await self._is_about_to_be_entered()
         self.ids["account_id"] = (await call("outbox", "GET", "/accounts"))[0]["id"]
         self.ids["name"] = (await call("outbox", "POST", "/domains", {"name": f"{word}.example.com"}))["name"]
         await call("notifications", "PUT", "/settings/order.created/words/en", {"subject": word})
@@ -136,6 +152,16 @@ class Victim:
             return (await self.company.box())[0]["status"] == "SENT" and len(timeline["items"]) == 1 and health["works"]
 
         await eventually(sent)
+
+    async def _is_about_to_be_entered(self) -> None:
+        """By a master user who waits for a confirmation."""
+        identity, mine = self.company.services["identity"], self.company.partner_id
+        master = await new_master(identity)
+        await switch(identity, f"/partners/{master.partner_id}/clients/{mine}", True)
+        given = {"permissions": ["crm:read"], "until": IN_A_MONTH, "confirm_each": True}
+        await self.company.call("identity", "PUT", f"/partner-access/{master.partner_id}", given)
+        self.ids |= {"partner_id": master.partner_id, "client_id": mine}
+        self.ids["entry_id"] = (await master.asks(mine))["id"]
 
     async def everything(self) -> dict[str, str]:
         """What its own people see of it."""

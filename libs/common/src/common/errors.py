@@ -79,6 +79,12 @@ class PermissionMissing(Problem):
     status, code, title = 403, "permission-missing", "Permission missing"
 
 
+class ActingForAnother(PermissionMissing):
+    """403: whoever acts for somebody else does not touch access, credentials, second factors or sessions (E6)."""
+
+    code, title = "acting-for-another", "Not while you act for somebody else"
+
+
 class NotFound(Problem):
     """404: unknown, or another partner's: the two are never told apart."""
 

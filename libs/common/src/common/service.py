@@ -7,7 +7,7 @@ groups, and ends.
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -61,8 +61,10 @@ def service_app(
     jobs: Sequence[Job] = (),
     provides: Sequence[object] = (),
     closes: Sequence[Callable[[], Any]] = (),
+    open_while_acting: Container[str] | None = None,
 ) -> FastAPI:
-    """The app of `name`. `provides`: what routes ask for with `provided(type)`; `closes`: awaited at the end."""
+    """The app of `name`. `provides`: what routes ask for with `provided(type)`; `closes`: awaited at the end;
+    `open_while_acting`: the routes (`GET /partner`) for whoever acts for somebody else, None for all."""
     keys, revocations = TrustedKeys(), Revocations()
     readers: list[tuple[str, Reader]] = [
         ("signing keys", Table(SigningKeyChanged, keys.apply, kafka)),
@@ -99,6 +101,7 @@ def service_app(
         leeway=timedelta(seconds=settings.token_leeway_seconds),
         silence=timedelta(seconds=settings.revocation_silence_seconds),
     )
+    app.state.open_while_acting = open_while_acting
     answer_with_problems(app)
     for router in (*routers, dead_letters_api.router):
         app.include_router(router)

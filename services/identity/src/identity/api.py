@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from common.auth import Caller, Permission, SignedIn, requires
-from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
+from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import Cursor, Limit, Page, RequestKey, decode_cursor, encode_cursor, errors, provided
 from identity import handlers
 from identity.domain import CannotGrant, EmailTaken, OwnerFixed
@@ -64,9 +64,9 @@ async def change_partner(change: PartnerChange, caller: UsersWriter, identity: I
     return PartnerView.of(await handlers.change_partner(identity, caller.partner_id, wanted))
 
 
-@router.get("/me", tags=["users"], responses=errors(NotSignedIn, NotFound))
+@router.get("/me", tags=["users"], responses=errors(NotSignedIn, ActingForAnother, NotFound))
 async def me(caller: SignedIn, identity: IdentityDep) -> UserView:
-    """The caller himself."""
+    """The caller himself. Whoever acts for somebody else asks `GET /entry`."""
     user = await identity.store.user(caller.partner_id, caller.user_id)
     if user is None:
         raise NotFound("There is no such user.")

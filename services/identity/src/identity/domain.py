@@ -63,6 +63,12 @@ class UnsupportedGrant(OAuthProblem):
     code, title, error = "unsupported-grant-type", "Tokens are not given for that", "unsupported_grant_type"
 
 
+class InvalidScope(OAuthProblem):
+    """Something was asked for that was not given."""
+
+    code, title, error = "invalid-scope", "That was not given", "invalid_scope"
+
+
 class CannotGrant(PermissionMissing):
     """Nobody gives what he does not have (B7)."""
 
@@ -82,6 +88,8 @@ class Partner:
     categories: tuple[str, ...] = ()
     """Of the products it sells; campaigns name some (A7)."""
     version: int = 1
+    masters_allowed: bool = False
+    """Staff's switch: whether its marked users may enter accounts of its clients (E1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,8 @@ class User:
     """Tokens of a lower one are refused."""
     sign_outs: int = 0
     """How often he signed out everywhere: sessions from before are over."""
+    is_master: bool = False
+    """He enters accounts of clients that gave his partner access (E2)."""
 
     @property
     def may(self) -> frozenset[str]:

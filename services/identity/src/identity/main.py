@@ -12,15 +12,14 @@ from common.service import service_app
 from identity import api, storage
 from identity.clients import Passwords
 from identity.handlers import Identity
-from identity.keys import api as keys_api
 from identity.keys import main as keys_main
 from identity.keys.handlers import Keys
-from identity.machines import api as machines_api
 from identity.machines import main as machines_main
 from identity.machines.handlers import Machines
+from identity.panel import main as panel_main
+from identity.panel.handlers import Panel
 from identity.revocation.handlers import Heart
 from identity.revocation.jobs import heartbeat
-from identity.sessions import api as sessions_api
 from identity.sessions import main as sessions_main
 from identity.sessions.handlers import Sessions
 from identity.settings import Settings
@@ -28,8 +27,8 @@ from identity.storage import Store, to_access_revoked, to_partner_changed
 from identity.throttling import main as throttling_main
 from identity.tokens import api as tokens_api
 
-ROUTERS = (sessions_api.router, tokens_api.router, keys_api.router, machines_api.router, api.router)
-PARTS = (storage, keys_main, sessions_main, machines_main, throttling_main)
+ROUTERS = [part.router for part in (sessions_main, tokens_api, keys_main, machines_main, panel_main, api)]
+PARTS = (storage, keys_main, sessions_main, machines_main, throttling_main, panel_main)
 INDEXES = [index for part in PARTS for index in part.INDEXES]
 
 
@@ -41,6 +40,7 @@ class Wired:
     keys: Keys
     sessions: Sessions
     machines: Machines
+    panel: Panel
     mongo: Mongo
     kafka: Kafka
 
@@ -57,23 +57,22 @@ def wire(settings: Settings) -> Wired:
     )
     keys = keys_main.wire(settings, mongo, kafka)
     sessions = sessions_main.wire(settings, mongo, kafka, identity, keys)
-    return Wired(identity, keys, sessions, machines_main.wire(mongo, kafka, keys), mongo, kafka)
+    panel = panel_main.wire(settings, mongo, kafka, identity, keys, sessions)
+    return Wired(identity, keys, sessions, machines_main.wire(mongo, kafka, keys), panel, mongo, kafka)
 
 
 def build(settings: Settings) -> FastAPI:
     """Identity's app."""
     it = wire(settings)
-    revoking = (it.identity.user_relay, it.sessions.relay, it.machines.relay)
+    revoking = (it.identity.user_relay, it.sessions.relay, it.machines.relay, it.panel.entries.relay)
     jobs = [
-        Job("partner relay", it.identity.partner_relay.run),
-        Job("user relay", it.identity.user_relay.run),
-        *keys_main.jobs(it.keys),
-        *sessions_main.jobs(it.sessions),
-        *machines_main.jobs(it.machines),
-        heartbeat(Heart(revoking, it.kafka), settings.heartbeat_seconds),
-    ]
-    provides = (it.identity, it.keys, it.sessions, it.machines)
+        Job("partner relay", it.identity.partner_relay.run), Job("user relay", it.identity.user_relay.run),
+        *keys_main.jobs(it.keys), *sessions_main.jobs(it.sessions), *machines_main.jobs(it.machines),
+        *panel_main.jobs(settings, it.panel), heartbeat(Heart(revoking, it.kafka), settings.heartbeat_seconds),
+    ]  # fmt: skip
+    provides = (it.identity, it.keys, it.sessions, it.machines, *panel_main.provides(it.panel))
     return service_app(
         settings, name="identity", mongo=it.mongo, kafka=it.kafka, indexes=INDEXES, routers=ROUTERS, jobs=jobs,
-        provides=provides,
+        provides=provides, subscriptions=panel_main.subscriptions(it.panel, it.kafka),
+        open_while_acting=panel_main.OPEN_WHILE_ACTING,
     )  # fmt: skip

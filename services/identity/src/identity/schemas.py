@@ -74,6 +74,7 @@ class PartnerView(BaseModel):
     owner_email: str | None
     owner_id: str
     categories: list[str]
+    masters_allowed: bool = Field(description="Staff let its users enter accounts of its clients (E1).")
 
     @classmethod
     def of(cls, partner: Partner) -> "PartnerView":
@@ -85,6 +86,7 @@ class PartnerView(BaseModel):
             owner_email=partner.owner_email,
             owner_id=partner.owner_id,
             categories=list(partner.categories),
+            masters_allowed=partner.masters_allowed,
         )
 
 
@@ -120,6 +122,7 @@ class UserView(BaseModel):
     roles: list[str]
     may: list[str] = Field(description="All that he may do: his permissions and those of his roles.")
     is_owner: bool
+    is_master: bool = Field(description="He enters accounts of clients; his sign-in leads to the panel (E2, E3).")
 
     @classmethod
     def of(cls, user: User) -> "UserView":
@@ -132,6 +135,7 @@ class UserView(BaseModel):
             roles=sorted(user.roles),
             may=sorted(user.may),
             is_owner=user.is_owner,
+            is_master=user.is_master,
         )
 
 
@@ -191,3 +195,4 @@ class Token(BaseModel):
     expires_in: int
     refresh_token: str | None = None
     scope: str | None = None
+    issued_token_type: str | None = Field(default=None, description="Of an exchange (RFC 8693).")

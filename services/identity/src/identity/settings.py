@@ -32,3 +32,15 @@ class Settings(ServiceSettings):
     heartbeat_seconds: float = Field(
         default=1, gt=0, le=2, description="services hear so often that no revocation is missing"
     )
+    entry_minutes: int = Field(
+        default=15, ge=1, le=15, description="life of the token that a master user acts for a client with"
+    )
+    entry_code_seconds: float = Field(default=60, gt=0, le=600, description="a code that hands an entry to a browser")
+    entry_confirmation_hours: float = Field(
+        default=24, gt=0, description="an entry that was asked for waits so long, and as long once it is confirmed"
+    )
+    entry_check_seconds: float = Field(
+        default=1, gt=0, le=2, description="so often each running entry is held against what it depends on"
+    )
+    entries_kept_days: float = Field(default=400, ge=1, description="an entry that ended is forgotten after this")
+    access_days: int = Field(default=365, ge=1, description="a client gives access for so long at the most")

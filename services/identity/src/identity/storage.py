@@ -1,5 +1,6 @@
 """Identity's documents: partners and users."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -65,6 +66,15 @@ class Store:
         """Nothing that a token says changes."""
         return await self._change_user(partner_id, user_id, {"$set": {"name": name}})
 
+    async def mark_master(self, partner_id: str, user_id: str, is_master: bool) -> User | None:
+        """The same: entries that go on are ended one by one."""
+        return await self._change_user(partner_id, user_id, {"$set": {"is_master": is_master}})
+
+    async def users_of_all_partners(self, ids: Collection[str]) -> dict[str, User]:
+        """Those of `ids` who are there, by id."""
+        found = self.users.of_all_partners.find({"_id": {"$in": list(ids)}, **LIVING})
+        return {document["_id"]: _user(document) async for document in found}
+
     async def revoke(
         self, partner_id: str, user_id: str, change: dict[str, Any], *, trace: str | None, sign_out: bool
     ) -> User | None:
@@ -95,6 +105,11 @@ class Store:
     async def partner(self, partner_id: str) -> Partner | None:
         document = await self.partners.of(partner_id).find_one({"_id": partner_id})
         return _partner(document) if document else None
+
+    async def partners_of_all_partners(self, ids: Collection[str]) -> dict[str, Partner]:
+        """Those of `ids` that are there, by id."""
+        found = self.partners.of_all_partners.find({"_id": {"$in": list(ids)}})
+        return {document["_id"]: _partner(document) async for document in found}
 
     async def partners_of_all(self, after: str, limit: int) -> list[Partner]:
         """All partners by id, after the id `after`; for staff."""
@@ -144,6 +159,7 @@ def _user(document: Document) -> User:
         roles=frozenset(map(UserRole, document.get("roles", ()))),
         version=document.get("version", 0),
         sign_outs=document.get("sign_outs", 0),
+        is_master=document.get("is_master", False),
     )
 
 
@@ -157,6 +173,7 @@ def _partner(document: Document) -> Partner:
         categories=tuple(document["categories"]),
         owner_id=document["owner_id"],
         version=document["version"],
+        masters_allowed=document.get("masters_allowed", False),
     )
 
 

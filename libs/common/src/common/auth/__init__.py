@@ -4,14 +4,15 @@ The one place where tokens are checked (`tokens`), where permissions are named (
 which it needs (`requests`).
 """
 
-from common.auth.permissions import DESCRIPTIONS, ROLES, STAFF_ONLY, Permission, UserRole
-from common.auth.requests import SignedIn, requires, signed_in
+from common.auth.permissions import DESCRIPTIONS, NEVER_DELEGATED, ROLES, STAFF_ONLY, Permission, UserRole
+from common.auth.requests import SignedIn, caller_of, requires, signed_in
 from common.auth.revocations import Revocations
 from common.auth.tokens import ALGORITHM, TOKEN_TYPE, Caller, TokenCheck, TrustedKeys
 
 __all__ = [
     "ALGORITHM",
     "DESCRIPTIONS",
+    "NEVER_DELEGATED",
     "ROLES",
     "STAFF_ONLY",
     "TOKEN_TYPE",
@@ -22,6 +23,7 @@ __all__ = [
     "TokenCheck",
     "TrustedKeys",
     "UserRole",
+    "caller_of",
     "requires",
     "signed_in",
 ]

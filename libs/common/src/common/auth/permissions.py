@@ -16,6 +16,8 @@ class Permission(StrEnum):
     USERS_WRITE = "users:write"
     MACHINES_READ = "machines:read"
     MACHINES_WRITE = "machines:write"
+    ENTRIES_READ = "entries:read"
+    ENTRIES_WRITE = "entries:write"
     CONTACTS_READ = "contacts:read"
     CONTACTS_WRITE = "contacts:write"
     NOTIFICATIONS_READ = "notifications:read"
@@ -69,6 +71,14 @@ STAFF_ONLY = frozenset(
 )
 """No user of a partner ever has these, not even its owner."""
 
+NEVER_DELEGATED = STAFF_ONLY | {
+    Permission.USERS_WRITE,
+    Permission.MACHINES_WRITE,
+    Permission.ENTRIES_WRITE,
+    Permission.ACCOUNTS_WRITE,
+}
+"""Nobody has these in an account that he entered for somebody else: they let others in, or hold credentials (E6)."""
+
 DESCRIPTIONS: Mapping[Permission, Words] = {
     Permission.PARTNERS_WRITE: Words(
         "Obsługa: zakładanie partnerów i ich właścicieli", "Staff: create partners and their owners"
@@ -90,6 +100,14 @@ DESCRIPTIONS: Mapping[Permission, Words] = {
     Permission.MACHINES_READ: Words("Przeglądanie systemów z dostępem do konta", "See which systems have access"),
     Permission.MACHINES_WRITE: Words(
         "Nadawanie i odbieranie dostępu systemom", "Let systems in, give them new secrets, and shut them out"
+    ),
+    Permission.ENTRIES_READ: Words(
+        "Przeglądanie dostępu partnerów wdrożeniowych i ich wejść na konto",
+        "See which partners have access to the account, and when they entered it",
+    ),
+    Permission.ENTRIES_WRITE: Words(
+        "Nadawanie i odbieranie dostępu partnerom wdrożeniowym, zatwierdzanie i kończenie ich wejść",
+        "Let partners into the account, confirm and end their entries",
     ),
     Permission.CONTACTS_READ: Words(
         "Przeglądanie osób kontaktowych i adresów", "See contact persons and company addresses"

@@ -1,6 +1,6 @@
 """Where a route says what it needs: a token, or a permission."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from common.auth.permissions import STAFF_ONLY, Permission
 from common.auth.tokens import Caller, TokenCheck
-from common.errors import NotSignedIn, PermissionMissing, Unavailable
+from common.errors import ActingForAnother, NotSignedIn, PermissionMissing, Unavailable
 
 _bearer = HTTPBearer(auto_error=False, description="An access token from identity's `POST /sign-in`.")
 
@@ -16,13 +16,29 @@ _bearer = HTTPBearer(auto_error=False, description="An access token from identit
 async def signed_in(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """The caller of this request, whatever he may do. Raises NotSignedIn, Unavailable, RevocationsUnheard."""
+    """The caller of this request, whatever he may do. Raises NotSignedIn, ActingForAnother, Unavailable,
+    RevocationsUnheard."""
+    caller = caller_of(request, credentials.credentials if credentials else None)
+    if caller.actor_id is not None:
+        _check_open_while_acting(request)
+    return caller
+
+
+def _check_open_while_acting(request: Request) -> None:
+    """Raises ActingForAnother."""
+    opened: Container[str] | None = request.app.state.open_while_acting
+    if opened is not None and f"{request.method} {request.scope['route'].path}" not in opened:
+        raise ActingForAnother("Leave this account first, and ask with your own token.")
+
+
+def caller_of(request: Request, token: str | None) -> Caller:
+    """Who a token speaks for, wherever in the request it is. Raises NotSignedIn, Unavailable, RevocationsUnheard."""
     check: TokenCheck = request.app.state.token_check
     if not len(check.keys) or not check.revocations.is_known:
         raise Unavailable("What tokens are checked with has not arrived yet.")
-    if credentials is None:
+    if token is None:
         raise NotSignedIn("Send `Authorization: Bearer <token>`; identity's POST /sign-in gives one.")
-    return check.caller(credentials.credentials)
+    return check.caller(token)
 
 
 SignedIn = Annotated[Caller, Depends(signed_in)]

@@ -47,7 +47,7 @@ TOPICS = (
     Topic(OrderCreated, "marketplace", ("notifications",)),
     Topic(InvoiceIssued, "marketplace", ("notifications",)),
     Topic(CampaignLaunched, "marketplace", ("notifications",)),
-    Topic(PartnerChanged, "identity", ("notifications", "contacts", "outbox"), compacted=True),
+    Topic(PartnerChanged, "identity", ("notifications", "contacts", "outbox", "identity"), compacted=True),
     Topic(SigningKeyChanged, "identity", (), partitions=1, compacted=True),
     Topic(AccessRevoked, "identity", (), partitions=1, compacted=True, retention_ms=DAY_MS, whole_ms=REVOCATIONS_MS),
     Topic(ContactChanged, "contacts", ("notifications",), compacted=True),

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import jwt
@@ -13,10 +14,12 @@ from identity.keys.domain import Grant, SigningKey
 
 
 class Signer:
-    """Makes signing keys and tokens; private keys are sealed under the keyring."""
+    """Makes signing keys and tokens; private keys are sealed under the keyring. No token lives longer than `longest`,
+    and usually for `lifetime`."""
 
-    def __init__(self, keyring: Keyring, issuer: str, audience: str, lifetime: timedelta) -> None:
+    def __init__(self, keyring: Keyring, issuer: str, audience: str, lifetime: timedelta, longest: timedelta) -> None:
         self.lifetime = lifetime
+        self.longest = longest
         self.issuer = issuer
         self._keyring = keyring
         self._audience = audience
@@ -26,12 +29,12 @@ class Signer:
         private = Ed25519PrivateKey.generate()
         raw = base64.b64encode(private.private_bytes_raw()).decode()
         public = base64.urlsafe_b64encode(private.public_key().public_bytes_raw()).decode().rstrip("=")
-        trusted_until = retires_at + self.lifetime
+        trusted_until = retires_at + self.longest
         return SigningKey(kid, public, self._keyring.seal(raw, kid), active_from, retires_at, trusted_until)
 
     def token(self, grant: Grant, key: SigningKey, now: datetime) -> str:
         """An access token (RFC 9068) that says who acts and what he may do."""
-        claims = {
+        claims: dict[str, Any] = {
             "iss": self.issuer,
             "aud": self._audience,
             "sub": grant.subject,
@@ -40,9 +43,11 @@ class Signer:
             "permissions": sorted(grant.permissions),
             "ver": grant.version,
             "iat": now,
-            "exp": now + self.lifetime,
+            "exp": now + (grant.life or self.lifetime),
             "jti": uuid4().hex,
         } | ({"sid": grant.session_id} if grant.session_id else {})
+        if actor := grant.actor:
+            claims["act"] = {"sub": actor.id, "partner_id": actor.partner_id, "ver": actor.version}
         return jwt.encode(claims, self._private(key), ALGORITHM, headers={"kid": key.kid, "typ": TOKEN_TYPE})
 
     def _private(self, key: SigningKey) -> Ed25519PrivateKey:

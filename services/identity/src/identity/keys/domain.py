@@ -19,9 +19,18 @@ class SigningKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ActingUser:
+    """Who acts for the subject of a token (RFC 8693, 4.1). His tokens of a lower `version` are refused."""
+
+    id: str
+    partner_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What an access token says: who may do what, and by which client. Tokens of a lower `version` of the subject, or
-    of a session that ended, are refused once that is known."""
+    of a session that ended, are refused once that is known. It expires in `life`, if that is not the usual time."""
 
     subject: str
     partner_id: str
@@ -29,6 +38,8 @@ class Grant:
     version: int
     client_id: str
     session_id: str | None = None
+    actor: ActingUser | None = None
+    life: timedelta | None = None
 
 
 def signing_key_at(keys: Iterable[SigningKey], now: datetime) -> SigningKey | None:

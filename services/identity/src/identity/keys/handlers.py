@@ -64,7 +64,7 @@ async def replace_all(keys: Keys) -> None:
     """Announce a new key now and let the others stop once it signs (the command `rotate-keys`)."""
     now = datetime.now(UTC)
     retires_at = now + keys.overlap
-    await keys.store.retire(retires_at, retires_at + keys.signer.lifetime)
+    await keys.store.retire(retires_at, retires_at + keys.signer.longest)
     await _add_successor(keys, now)
 
 

@@ -7,22 +7,24 @@ from common.kafka.connection import Kafka
 from common.keyring import Keyring
 from common.mongo import Mongo
 from common.relay import StateRelay
+from identity.keys.api import router
 from identity.keys.clients import Signer
 from identity.keys.handlers import Keys
 from identity.keys.jobs import rotation
 from identity.keys.storage import INDEXES, KeyStore, to_key_changed
 from identity.settings import Settings
 
-__all__ = ["INDEXES", "jobs", "wire"]
+__all__ = ["INDEXES", "jobs", "router", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, kafka: Kafka) -> Keys:
     """Its use cases."""
     store, keyring = KeyStore(mongo), Keyring.parse(settings.identity_keyring)
     lifetime = timedelta(minutes=settings.token_minutes)
+    longest = max(lifetime, timedelta(minutes=settings.entry_minutes))
     return Keys(
         store=store,
-        signer=Signer(keyring, settings.token_issuer, settings.token_audience, lifetime),
+        signer=Signer(keyring, settings.token_issuer, settings.token_audience, lifetime, longest),
         relay=StateRelay(store.collection, kafka, "/identity", to_key_changed),
         age=timedelta(days=settings.key_days),
         overlap=timedelta(seconds=settings.key_overlap_seconds),

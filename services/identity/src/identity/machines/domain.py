@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from common.auth import STAFF_ONLY, Permission
-from identity.domain import CannotGrant, OAuthProblem
+from identity.domain import CannotGrant, InvalidScope, OAuthProblem
 
-NOT_FOR_MACHINES = STAFF_ONLY | {Permission.USERS_WRITE, Permission.MACHINES_WRITE}
+NOT_FOR_MACHINES = STAFF_ONLY | {Permission.USERS_WRITE, Permission.MACHINES_WRITE, Permission.ENTRIES_WRITE}
 """A machine lets nobody in."""
 
 
@@ -20,12 +20,6 @@ class InvalidClient(OAuthProblem):
 
     def headers(self) -> dict[str, str]:
         return {"WWW-Authenticate": "Basic"}
-
-
-class InvalidScope(OAuthProblem):
-    """More was asked for than the machine may do."""
-
-    code, title, error = "invalid-scope", "The machine may not do that", "invalid_scope"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from common.kafka.connection import Kafka
 from common.mongo import Mongo
 from common.relay import StateRelay
 from identity.keys.handlers import Keys
+from identity.machines.api import router
 from identity.machines.handlers import Machines
 from identity.machines.storage import INDEXES, MachineStore, to_access_revoked
 
-__all__ = ["INDEXES", "jobs", "wire"]
+__all__ = ["INDEXES", "jobs", "router", "wire"]
 
 
 def wire(mongo: Mongo, kafka: Kafka, keys: Keys) -> Machines:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 
 from common.auth import SignedIn
-from common.errors import Invalid, NotFound, NotSignedIn
+from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn
 from common.http import Cursor, Limit, Page, decode_cursor, encode_cursor, errors, provided
 from identity.domain import WrongCredentials
 from identity.schemas import Token
@@ -31,7 +31,7 @@ async def sign_in(credentials: Credentials, sessions: SessionsDep, request: Requ
     return Token(access_token=issued.access, expires_in=lifetime, refresh_token=str(issued.refresh))
 
 
-@router.get("/sessions", responses=errors(NotSignedIn, Invalid))
+@router.get("/sessions", responses=errors(NotSignedIn, ActingForAnother, Invalid))
 async def list_sessions(
     caller: SignedIn, sessions: SessionsDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[SessionView]:
@@ -42,13 +42,13 @@ async def list_sessions(
     return Page(items=[SessionView.of(one, caller.session_id) for one in found[:limit]], next=following)
 
 
-@router.delete("/sessions", status_code=204, responses=errors(NotSignedIn, NotFound))
+@router.delete("/sessions", status_code=204, responses=errors(NotSignedIn, ActingForAnother, NotFound))
 async def sign_out_everywhere(caller: SignedIn, sessions: SessionsDep) -> None:
     """End every session of the caller; his tokens are refused everywhere within five seconds, this one too."""
     await handlers.sign_out_everywhere(sessions, caller)
 
 
-@router.delete("/sessions/{session_id}", status_code=204, responses=errors(NotSignedIn, NotFound))
+@router.delete("/sessions/{session_id}", status_code=204, responses=errors(NotSignedIn, ActingForAnother, NotFound))
 async def end_session(session_id: str, caller: SignedIn, sessions: SessionsDep) -> None:
     """Sign out one client of the caller."""
     await handlers.end_session(sessions, caller, session_id)

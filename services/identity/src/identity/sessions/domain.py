@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 
 from identity.domain import OAuthProblem, User
 
+FIRST_PARTY = "switchboard"
+"""The client of everybody who signs in with a password."""
+
 
 class InvalidGrant(OAuthProblem):
     """The refresh token is not good, or not any more; which of these is nobody's business."""

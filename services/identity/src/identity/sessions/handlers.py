@@ -17,7 +17,7 @@ from identity.clients import Passwords
 from identity.domain import User, WrongCredentials
 from identity.keys.domain import Grant
 from identity.keys.handlers import Keys, issue
-from identity.sessions.domain import InvalidGrant, Lifetime, RefreshToken, Session
+from identity.sessions.domain import FIRST_PARTY, InvalidGrant, Lifetime, RefreshToken, Session
 from identity.sessions.storage import SessionStore
 from identity.storage import Store
 from identity.throttling.domain import place_of
@@ -25,8 +25,6 @@ from identity.throttling.handlers import Throttle, give_back, take
 
 log = logger(__name__)
 
-FIRST_PARTY = "switchboard"
-"""The client of everybody who signs in with a password."""
 FORGOTTEN_AFTER = timedelta(days=1)
 """When a session's time is over it stays so long, for its end to be announced."""
 

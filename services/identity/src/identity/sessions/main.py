@@ -9,6 +9,7 @@ from common.mongo import Mongo
 from common.relay import StateRelay
 from identity.handlers import Identity
 from identity.keys.handlers import Keys
+from identity.sessions.api import router
 from identity.sessions.domain import Lifetime
 from identity.sessions.handlers import Sessions
 from identity.sessions.jobs import forgetting
@@ -17,7 +18,7 @@ from identity.settings import Settings
 from identity.throttling import main as throttling_main
 from identity.throttling.jobs import forgetting as forgetting_attempts
 
-__all__ = ["INDEXES", "jobs", "wire"]
+__all__ = ["INDEXES", "jobs", "router", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, kafka: Kafka, identity: Identity, keys: Keys) -> Sessions:

@@ -1,5 +1,6 @@
 """The documents of sessions."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from pymongo import ReturnDocument
@@ -32,6 +33,11 @@ class SessionStore:
         """A session that was not ended; whoever continues it has proof, and no partner yet."""
         document = await self.sessions.of_all_partners.find_one({"_id": session_id, "ended": False})
         return _session(document) if document else None
+
+    async def among_of_all_partners(self, ids: Collection[str]) -> dict[str, Session]:
+        """Those of `ids` that were not ended, by id."""
+        found = self.sessions.of_all_partners.find({"_id": {"$in": list(ids)}, "ended": False})
+        return {document["_id"]: _session(document) async for document in found}
 
     async def continue_(self, session: Session, number: int, now: datetime, ends_at: datetime) -> Session | None:
         """Let the next refresh token be the good one; None when `number` is not good (any more)."""

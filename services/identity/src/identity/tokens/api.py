@@ -2,39 +2,51 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
-from common.errors import Invalid
+from common.auth import Caller, caller_of
+from common.errors import Conflict, Invalid, NotSignedIn
 from common.http import errors, provided
 from identity.domain import InvalidRequest, UnsupportedGrant
+from identity.entry.handlers import Entered, enter
 from identity.keys.handlers import Keys
 from identity.machines import handlers as machine_handlers
 from identity.machines.domain import InvalidClient
 from identity.machines.handlers import Machines
+from identity.panel import handlers as panel_handlers
+from identity.panel.handlers import Panel, way_of
 from identity.schemas import Token
 from identity.sessions import handlers as session_handlers
 from identity.sessions.domain import InvalidGrant
 from identity.sessions.handlers import Sessions
-from identity.tokens.schemas import GRANTS, Metadata
+from identity.tokens import schemas
+from identity.tokens.schemas import ACCESS_TOKEN, GRANTS, Metadata
 
 SessionsDep = Annotated[Sessions, provided(Sessions)]
 MachinesDep = Annotated[Machines, provided(Machines)]
 Basic = Annotated[HTTPBasicCredentials | None, Depends(HTTPBasic(auto_error=False, description="A machine's secret."))]
+PanelDep = Annotated[Panel, provided(Panel)]
 Parameter = Annotated[str, Form(max_length=1000)]
+TokenParameter = Annotated[str, Form(max_length=8000)]
 
 router = APIRouter(tags=["sign-in"])
 
 
-@router.post("/token", responses=errors(InvalidGrant, InvalidClient, Invalid))
+@router.post("/token", responses=errors(InvalidGrant, InvalidClient, Conflict, Invalid))
 async def token(
-    sessions: SessionsDep, machines: MachinesDep, response: Response, basic: Basic, grant_type: Parameter = "",
-    refresh_token: Parameter = "", scope: Parameter = "", client_id: Parameter = "", client_secret: Parameter = "",
+    request: Request, sessions: SessionsDep, machines: MachinesDep, panel: PanelDep, response: Response, basic: Basic,
+    grant_type: Parameter = "", refresh_token: Parameter = "", scope: Parameter = "", client_id: Parameter = "",
+    client_secret: Parameter = "", subject_token: TokenParameter = "", subject_token_type: Parameter = ACCESS_TOKEN,
+    audience: Parameter = "", code: Parameter = "", code_verifier: Parameter = "",
 ) -> Token:  # fmt: skip
-    """OAuth 2.1: the next tokens for a refresh token, which is good once; or a token for a machine.
+    """OAuth 2.1: the next tokens for a refresh token, which is good once; a token for a machine; or one to act for a
+    client with (E5).
 
-    A machine sends id and secret by HTTP Basic or in the form. `scope` narrows what its token is good for. Errors are
-    problem documents with OAuth's `error` and `error_description` in them.
+    A machine sends id and secret by HTTP Basic or in the form. A master user exchanges his own access token
+    (`subject_token`, RFC 8693) for one of the client whose id is the `audience`, or brings a code of his panel with its
+    `code_verifier`. `scope` narrows what the token is good for. Errors are problem documents with OAuth's `error` and
+    `error_description` in them.
     """
     response.headers["Cache-Control"] = "no-store"
     lifetime = int(sessions.keys.signer.lifetime.total_seconds())
@@ -46,11 +58,36 @@ async def token(
             access, given = await machine_handlers.token(machines, basic.username, basic.password, scope)
         case "client_credentials" if client_id and client_secret:
             access, given = await machine_handlers.token(machines, client_id, client_secret, scope)
-        case "refresh_token" | "client_credentials":
-            raise InvalidRequest("Send `refresh_token`, or `client_id` and `client_secret`.")
+        case schemas.TOKEN_EXCHANGE if audience and subject_token_type == ACCESS_TOKEN:
+            caller = _subject(request, subject_token)
+            return _acting(await enter(panel.entries, way_of(caller, audience), scope))
+        case "authorization_code" if code and code_verifier:
+            return _acting(await panel_handlers.use_code(panel, code, code_verifier))
+        case grant if grant in GRANTS:
+            raise InvalidRequest(f"A parameter of {grant} is missing, or not of the right type.")
         case _:
             raise UnsupportedGrant(f"`grant_type` must be {' or '.join(GRANTS)}.")
     return Token(access_token=access, expires_in=lifetime, scope=" ".join(sorted(given)))
+
+
+def _subject(request: Request, token: str) -> Caller:
+    """Who exchanges his own token. Raises InvalidRequest for one that is not good, or acts for somebody already."""
+    try:
+        caller = caller_of(request, token)
+    except NotSignedIn as error:
+        raise InvalidRequest(error.detail) from None
+    if caller.actor_id is not None:
+        raise InvalidRequest("A token that acts for somebody is never exchanged; go back to your panel.")
+    return caller
+
+
+def _acting(entered: Entered) -> Token:
+    return Token(
+        access_token=entered.access,
+        expires_in=int(entered.expires_in.total_seconds()),
+        scope=" ".join(sorted(entered.permissions)),
+        issued_token_type=ACCESS_TOKEN,
+    )
 
 
 @router.get("/.well-known/oauth-authorization-server")

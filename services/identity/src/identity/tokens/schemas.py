@@ -4,7 +4,9 @@ from pydantic import BaseModel, Field
 
 from common.auth import STAFF_ONLY, Permission
 
-GRANTS = ("refresh_token", "client_credentials")
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
+GRANTS = ("refresh_token", "client_credentials", "authorization_code", TOKEN_EXCHANGE)
 
 
 class Metadata(BaseModel):
@@ -16,6 +18,7 @@ class Metadata(BaseModel):
     response_types_supported: list[str] = Field(default=[], description="None: nobody is sent to and fro.")
     grant_types_supported: list[str] = list(GRANTS)
     token_endpoint_auth_methods_supported: list[str] = ["none", "client_secret_basic", "client_secret_post"]
+    code_challenge_methods_supported: list[str] = ["S256"]
     scopes_supported: list[str] = sorted(map(str, set(Permission) - STAFF_ONLY))
 
     @classmethod
