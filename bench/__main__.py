@@ -4,7 +4,7 @@ import sys
 
 import uvloop
 
-from bench import box, latency, notifications, outbox, telemetry
+from bench import box, identity, latency, notifications, outbox, telemetry
 from bench.runner import Bench, Row, keep, say
 
 BENCHES: dict[str, Bench] = {
@@ -12,6 +12,7 @@ BENCHES: dict[str, Bench] = {
     "outbox": outbox.bench,
     "latency": latency.bench,
     "box": box.bench,
+    "identity": identity.bench,
     "telemetry": telemetry.bench,
 }
 

@@ -67,7 +67,9 @@ def _channel(topic: Topic) -> dict[str, Any]:
 
 def _operations(topic: Topic) -> dict[str, Any]:
     channel = {"$ref": f"#/channels/{topic.name}"}
-    found: dict[str, Any] = {f"{topic.publisher}.send.{topic.name}": {"action": "send", "channel": channel}}
+    found: dict[str, Any] = {
+        f"{publisher}.send.{topic.name}": {"action": "send", "channel": channel} for publisher in topic.publishers
+    }
     for reader in topic.readers:
         found[f"{reader}.receive.{topic.name}"] = {
             "action": "receive",

@@ -15,6 +15,13 @@ SOURCES = sorted(path for folder in ("libs", "services") for path in (ROOT / fol
 OPEN_ROUTES = {
     ("identity", "/sign-in"),
     ("identity", "/token"),
+    ("identity", "/sign-in/second-step"),
+    ("identity", "/sign-in/passkey/challenge"),
+    ("identity", "/sign-in/passkey"),
+    ("identity", "/password/forgotten"),
+    ("identity", "/password/reset"),
+    ("identity", "/invitation/accept"),
+    ("identity", "/email/confirm"),
     ("identity", "/.well-known/oauth-authorization-server"),
     ("identity", "/.well-known/jwks.json"),
     ("notifications", "/unsubscribe/{token}"),
@@ -92,7 +99,7 @@ def test_importing_a_module_does_nothing(package: str) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_wiring_fits_on_a_page(service: str) -> None:
     main = ROOT / "services" / service / "src" / service / "main.py"
-    assert len(main.read_text().splitlines()) <= 80
+    assert len(main.read_text().splitlines()) <= 90
 
 
 @pytest.mark.parametrize("path", ["*.py", "*.md", "*.json", "*.toml", "*.lock", "Makefile"])

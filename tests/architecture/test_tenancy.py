@@ -23,6 +23,8 @@ REQUESTS_MAY_REACH = {
         "user_by_email_of_all_partners": "whoever signs in has no partner yet; an address is taken everywhere at once",
         "going_on_of_all_partners": "whoever continues a session has no partner yet; he has its proof",
         "named_of_all_partners": "a machine that signs in has no partner yet",
+        "shown_of_all_partners": "whoever signs in with a passkey has no partner yet",
+        "follows_of_all_partners": "whoever follows a link in a mail has no partner yet",
         "partners_of_all": "staff",
         "clients_of_all_partners": "staff",
         "keep_name_of_all_partners": "staff, who connect two partners; only their names are written",
@@ -61,6 +63,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 SHARED = {
     "signing_keys": "the platform's own",
     "announcements": "no request reads them",
+    "answered_challenges": "of whoever signs in, who has no partner yet; nothing but hashes",
+    "password_requests": "of whoever forgot his password, who has no partner yet",
     "attempts": "of whoever tries to sign in, who has no partner yet",
     "dead_letters": "for staff: what cannot be read may not say whose it is",
     "kinds": "the same for every partner; staff write them",

@@ -12,8 +12,12 @@ from identity.connections.storage import ConnectionStore
 from identity.entry.domain import Way
 from identity.entry.storage import EntryStore
 from identity.machines.storage import MachineStore
+from identity.mails.domain import LetterKind
+from identity.mails.storage import LetterStore
 from identity.main import INDEXES
 from identity.panel.storage import CodeStore
+from identity.passkeys.storage import PasskeyStore
+from identity.recovery.storage import RecoveryStore
 from identity.sessions.storage import SessionStore
 from identity.settings import Settings
 from identity.storage import Store
@@ -38,6 +42,9 @@ async def mongo(platform: Platform) -> AsyncIterator[Mongo]:
 
 QUERIES: dict[str, Callable[[Mongo], Awaitable[Any]]] = {
     "who signs in": lambda mongo: Store(mongo).user_by_email_of_all_partners("a@x.example"),
+    "letters that wait": lambda mongo: LetterStore(mongo).waiting(50),
+    "who follows a link": lambda mongo: RecoveryStore(mongo).follows_of_all_partners("usr_1", LetterKind.INVITATION),
+    "whose passkey it is": lambda mongo: PasskeyStore(mongo).shown_of_all_partners("1"),
     "users": lambda mongo: Store(mongo).users_of("prt_1", "usr_1", 50),
     "partners": lambda mongo: Store(mongo).partners_of_all("prt_1", 50),
     "one session": lambda mongo: SessionStore(mongo).going_on_of_all_partners("ses_1"),

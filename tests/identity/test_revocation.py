@@ -10,7 +10,7 @@ import pytest
 from common.events import AccessRevoked
 from tests.identity.test_permissions import add_user
 from tests.identity.test_sessions import bearer, begin, continue_, is_refused
-from tests.identity.test_sign_in import new_partner
+from tests.identity.test_sign_in import PASSWORD, new_partner
 from tests.support.eventually import eventually, unique
 from tests.support.platform import Platform, Service
 
@@ -27,6 +27,7 @@ WHILE_ACTING = ROUTES | {"identity": "/partner"}
 """The same for whoever acts for somebody else."""
 MAY = ["outbox:read", "crm:read", "users:read", "users:write"]
 WITHIN_SECONDS = 5.0
+NEW_PASSWORD = {"password": PASSWORD, "proof": {"password": PASSWORD}}
 
 
 async def all_five(platform: Platform) -> list[Service]:
@@ -64,7 +65,7 @@ async def test_each_change_of_access_refuses_the_older_tokens_everywhere(platfor
         "roles": lambda _: http.patch(url, json={"roles": ["account_partner_reader"]}, headers=owner),
         "session": lambda it: http.delete(f"/sessions/{it['refresh_token'].split('.')[0]}", headers=bearer(it)),
         "everywhere": lambda it: http.delete("/sessions", headers=bearer(it)),
-        "password": lambda it: http.patch(url, json={"password": "correct horse battery"}, headers=bearer(it)),
+        "password": lambda it: http.put("/me/password", json=NEW_PASSWORD, headers=bearer(it)),
         "deleted": lambda _: http.delete(url, headers=owner),
     }
     for name, change in changes.items():

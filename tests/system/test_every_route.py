@@ -33,6 +33,19 @@ NEEDS_NO_PERMISSION = {
     "DELETE /sessions": "about the sessions of whoever asks",
     "DELETE /sessions/{session_id}": "the same",
     "GET /me": "about whoever asks",
+    "PUT /me/password": "about whoever asks, with a proof that it is he",
+    "POST /me/email": "the same",
+    "GET /me/second-factor": "about whoever asks",
+    "POST /me/second-factor": "about whoever asks, with a proof that it is he",
+    "POST /me/second-factor/confirmation": "about whoever asks, who began it with a proof",
+    "POST /me/second-factor/recovery-codes": "about whoever asks, with a proof that it is he",
+    "POST /me/second-factor/removal": "the same",
+    "GET /me/passkeys": "about whoever asks",
+    "POST /me/passkeys/challenge": "the same",
+    "POST /me/passkeys": "about whoever asks, with a proof that it is he",
+    "PATCH /me/passkeys/{passkey_id}": "about whoever asks",
+    "POST /me/passkeys/{passkey_id}/removal": "about whoever asks, with a proof that it is he",
+    "POST /me/email/confirmation": "about whoever asks",
     "GET /partner": "about the company of whoever asks",
     "GET /panel": "about whoever asks, who is marked as a master user",
     "POST /panel/{client_id}/request": "the same",
@@ -50,6 +63,7 @@ USER = {"email": "eve@other.example.com", "name": "Eve", "password": "correct ho
 SHIPPED = Path(__file__).parents[2] / "services/notifications/src/notifications/kinds/shipped"
 KIND = json.loads((SHIPPED / "order.created.json").read_text())
 IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+UNPROVEN = {"proof": {"password": "wrong password"}}
 BODIES: dict[str, Any] = {
     "POST /dead-letters/replay": {"reason": "not_json"},
     "POST /dead-letters/{letter_id}/discard": {"note": "Other"},
@@ -74,6 +88,15 @@ BODIES: dict[str, Any] = {
     "PUT /partner-access/{partner_id}": {"permissions": ["crm:read"], "until": IN_A_MONTH},
     "POST /panel/{client_id}/code": {"code_challenge": "c" * 43},
     "POST /entry/leave": {},
+    "PUT /me/password": {"password": "correct horse battery", **UNPROVEN},
+    "POST /me/email": {"email": "eve@new.example.com", **UNPROVEN},
+    "POST /me/second-factor": UNPROVEN,
+    "POST /me/second-factor/confirmation": {"code": "000000"},
+    "POST /me/second-factor/recovery-codes": UNPROVEN,
+    "POST /me/second-factor/removal": UNPROVEN,
+    "POST /me/passkeys": {"name": "Other", "credential": {}, **UNPROVEN},
+    "PATCH /me/passkeys/{passkey_id}": {"name": "Other"},
+    "POST /me/passkeys/{passkey_id}/removal": {"proof": {"password": "correct horse battery"}},
     "PUT /kinds/{kind}": KIND,
     "POST /kinds/preview": {"kind": KIND},
     "POST /kinds/{kind}/dry-run": {"order_number": "1"},
@@ -119,6 +142,7 @@ class Victim:
             "version": "1",
             "order_number": word,
             "letter_id": "1",
+            "passkey_id": "1",
             "number": "1",
         }
 

@@ -18,6 +18,7 @@ from identity.schemas import (
     Registry,
     UserChange,
     UserView,
+    revealed,
 )
 
 IdentityDep = Annotated[Identity, provided(Identity)]
@@ -33,10 +34,11 @@ ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 async def create_partner(
     new: NewPartner, caller: Staff, identity: IdentityDep, idempotency_key: RequestKey = None
 ) -> PartnerView:
-    """Staff: a new partner with its owner. Repeating the same `Idempotency-Key` returns the first answer."""
+    """Staff: a new partner with its owner, who is invited by mail if he is given no password. Repeating the same
+    `Idempotency-Key` returns the first answer."""
     partner, owner = new.to_domain()
     request = f"{caller.user_id}/{idempotency_key}" if idempotency_key else None
-    password = new.owner.password.get_secret_value()
+    password = revealed(new.owner.password)
     return PartnerView.of(await handlers.create_partner(identity, partner, owner, password, request))
 
 
@@ -81,9 +83,10 @@ async def list_permissions(_: SignedIn) -> Registry:
 
 @router.post("/users", status_code=201, tags=["users"], responses=ALWAYS | errors(EmailTaken, CannotGrant))
 async def create_user(new: NewUser, caller: UsersWriter, identity: IdentityDep) -> UserView:
-    """A further user of the caller's partner. Nobody gives a permission that he does not have."""
+    """A further user of the caller's partner, who is invited by mail if he is given no password. Nobody gives a
+    permission that he does not have."""
     user = new.to_domain(caller.partner_id)
-    return UserView.of(await handlers.create_user(identity, caller, user, new.password.get_secret_value()))
+    return UserView.of(await handlers.create_user(identity, caller, user, revealed(new.password)))
 
 
 @router.get("/users", tags=["users"], responses=ALWAYS)
@@ -99,12 +102,11 @@ async def list_users(
 
 @router.patch("/users/{user_id}", tags=["users"], responses=ALWAYS | errors(NotFound, OwnerFixed, CannotGrant))
 async def change_user(user_id: str, change: UserChange, caller: UsersWriter, identity: IdentityDep) -> UserView:
-    """Change name, permissions, roles or password of a user. It works everywhere within five seconds."""
-    wanted = change.model_dump(exclude_unset=True, exclude={"password"}, exclude_none=True)
+    """Change name, permissions or roles of a user. It works everywhere within five seconds."""
+    wanted = change.model_dump(exclude_unset=True, exclude_none=True)
     for gives in {"permissions", "roles"} & wanted.keys():
         wanted[gives] = sorted(set(map(str, wanted[gives])))
-    password = change.password.get_secret_value() if change.password else None
-    return UserView.of(await handlers.change_user(identity, caller, user_id, wanted, password))
+    return UserView.of(await handlers.change_user(identity, caller, user_id, wanted))
 
 
 @router.delete("/users/{user_id}", status_code=204, tags=["users"], responses=ALWAYS | errors(NotFound, OwnerFixed))

@@ -87,6 +87,8 @@ class Partner:
     owner_id: str
     categories: tuple[str, ...] = ()
     """Of the products it sells; campaigns name some (A7)."""
+    second_factor_required: bool = False
+    """Its users may do nothing until they signed in with more than a password."""
     version: int = 1
     masters_allowed: bool = False
     """Staff's switch: whether its marked users may enter accounts of its clients (E1)."""
@@ -103,6 +105,7 @@ class User:
     permissions: frozenset[str]
     """Given one by one; an owner has all there are."""
     password_hash: str = field(repr=False)
+    """Empty as long as he was only invited."""
     is_owner: bool = False
     roles: frozenset[UserRole] = frozenset()
     version: int = 1
@@ -111,6 +114,14 @@ class User:
     """How often he signed out everywhere: sessions from before are over."""
     is_master: bool = False
     """He enters accounts of clients that gave his partner access (E2)."""
+    email_verified: bool = False
+    """Somebody followed a link in a mail to this address."""
+    has_second_factor: bool = False
+
+    @property
+    def is_invited(self) -> bool:
+        """He has not set a password yet."""
+        return not self.password_hash
 
     @property
     def may(self) -> frozenset[str]:

@@ -1,13 +1,15 @@
 """Identity's use cases, one function each."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry import trace
 from pymongo.errors import DuplicateKeyError
 
 from common.auth import Caller
 from common.errors import NotFound
+from common.events import Language
 from common.ids import new_id
 from common.relay import StateRelay
 from common.telemetry import traceparent_of
@@ -20,7 +22,13 @@ from identity.domain import (
     User,
     check_grant,
 )
+from identity.mails import handlers as mail_handlers
+from identity.mails.domain import Addressee, LetterKind, Mailing
+from identity.mails.handlers import Mails
 from identity.storage import Store
+
+PLATFORM_NAME: tuple[str, Language] = ("Switchboard", "en")
+"""Staff's company, which is no partner, and its language."""
 
 
 @dataclass
@@ -29,15 +37,16 @@ class Identity:
 
     store: Store
     passwords: Passwords
+    mails: Mails
     partner_relay: StateRelay
     user_relay: StateRelay
     """Says whose tokens are refused from now on."""
 
 
 async def create_partner(
-    identity: Identity, partner: Partner, owner: User, password: str, request: str | None
+    identity: Identity, partner: Partner, owner: User, password: str | None, request: str | None
 ) -> Partner:
-    """A new partner and its owner, who may do everything but what only staff may.
+    """A new partner and its owner, who may do everything but what only staff may. Without a password he is invited.
 
     The owner is written first, because his address is what can be taken; a crash in between leaves an owner whose
     partner is missing, which the repeated request (same `Idempotency-Key`) completes.
@@ -49,8 +58,8 @@ async def create_partner(
     if existing and existing.is_owner and await _is_unfinished(identity, existing, password):
         partner = replace(partner, id=existing.partner_id, owner_id=existing.id)
     else:
-        password_hash = await identity.passwords.hash(password, owner.email, owner.name, partner.name)
-        await identity.store.add_user(replace(owner, password_hash=password_hash, permissions=OWNER_PERMISSIONS))
+        owner = replace(owner, permissions=OWNER_PERMISSIONS)
+        await _add_user(identity, owner, partner, password, [owner.email, owner.name, partner.name])
     try:
         await identity.store.add_partner(partner, _trace(), request)
     except DuplicateKeyError:
@@ -62,10 +71,56 @@ async def create_partner(
     return partner
 
 
-async def _is_unfinished(identity: Identity, owner: User, password: str) -> bool:
-    """True when the owner's partner was never written, and the caller knows the owner's password."""
-    partner = await identity.store.partner(owner.partner_id)
-    return partner is None and await identity.passwords.matches(password, owner.password_hash)
+async def _is_unfinished(identity: Identity, owner: User, password: str | None) -> bool:
+    """True when the owner's partner was never written, and the caller knows the owner's password, if he has one."""
+    if await identity.store.partner(owner.partner_id):
+        return False
+    if password is None:
+        return owner.is_invited
+    return await identity.passwords.matches(password, owner.password_hash)
+
+
+async def _add_user(
+    identity: Identity, user: User, partner: Partner | None, password: str | None, about: Sequence[str]
+) -> User:
+    """With a password, or with an invitation. Raises EmailTaken, PasswordTooEasy."""
+    if password is not None:
+        user = replace(user, password_hash=await identity.passwords.hash(password, *about))
+        await identity.store.add_user(user)
+    else:
+        invitation = mail_handlers.write(identity.mails, LetterKind.INVITATION, _addressee(user, partner))
+        await identity.store.add_user(user, invitation)
+        identity.mails.written.set()
+    return user
+
+
+async def letter_to(
+    identity: Identity, user: User, kind: LetterKind, *, address: str | None = None, asked_by: str = ""
+) -> Mailing:
+    """A letter to a user, at his own or at another `address`, to be kept by the write that it is about."""
+    partner = await identity.store.partner(user.partner_id)
+    return mail_handlers.write(identity.mails, kind, _addressee(user, partner, address), asked_by)
+
+
+async def secure(
+    identity: Identity, user: User, change: Mapping[str, Any], *, news: Mailing | None, sign_out: bool,
+    where: Mapping[str, Any] | None = None, also: Mapping[str, dict[str, Any]] | None = None,
+) -> User | None:  # fmt: skip
+    """Change how a user signs in, and tell him; None when `where` is not true of him (any more).
+
+    Raises EmailTaken, or Conflict for whatever else is taken.
+    """
+    changed = await identity.store.secure(
+        user, change, trace=_trace(), sign_out=sign_out, news=news, where=where, also=also
+    )
+    identity.user_relay.wake()
+    identity.mails.written.set()
+    return changed
+
+
+def _addressee(user: User, partner: Partner | None, address: str | None = None) -> Addressee:
+    company, language = (partner.name, cast(Language, partner.language)) if partner else PLATFORM_NAME
+    return Addressee(user.id, address or user.email, user.name, company, language)
 
 
 async def change_partner(identity: Identity, partner_id: str, change: dict[str, Any]) -> Partner:
@@ -85,48 +140,42 @@ async def own_partner(identity: Identity, partner_id: str) -> Partner:
     return partner
 
 
-async def create_user(identity: Identity, caller: Caller, user: User, password: str) -> User:
-    """A further user of the caller's partner. Raises EmailTaken, CannotGrant, PasswordTooEasy."""
+async def create_user(identity: Identity, caller: Caller, user: User, password: str | None) -> User:
+    """A further user of the caller's partner, invited if there is no password.
+
+    Raises EmailTaken, CannotGrant, PasswordTooEasy.
+    """
     check_grant(caller.permissions, user.may)
-    user = replace(user, password_hash=await identity.passwords.hash(password, user.email, user.name))
-    await identity.store.add_user(user)
-    return user
+    partner = None if password else await identity.store.partner(caller.partner_id)
+    return await _add_user(identity, user, partner, password, [user.email, user.name])
 
 
-async def change_user(
-    identity: Identity, caller: Caller, user_id: str, change: dict[str, Any], password: str | None
-) -> User:
-    """Change name, permissions, roles or password of a user of the caller's partner. Whatever his tokens say otherwise
-    is refused from now on, and a new password ends his sessions.
+async def change_user(identity: Identity, caller: Caller, user_id: str, change: dict[str, Any]) -> User:
+    """Change name, permissions or roles of a user of the caller's partner. Whatever his tokens say otherwise is refused
+    from now on.
 
-    Raises NotFound, CannotGrant, PasswordTooEasy, and OwnerFixed for the owner's permissions, or anything of his by
-    another.
+    Raises NotFound, CannotGrant, and OwnerFixed for the owner's permissions, or anything of his by another.
     """
     user = await _known(identity, caller.partner_id, user_id)
     gives = {"permissions", "roles"} & change.keys()
     if user.is_owner and (gives or caller.user_id != user.id):
-        raise OwnerFixed("The owner keeps all permissions; only he changes his own name and password.")
+        raise OwnerFixed("The owner keeps all permissions; only he changes his own name.")
     if gives:
         permissions, roles = change.get("permissions", user.permissions), change.get("roles", user.roles)
         becomes = replace(user, permissions=frozenset(permissions), roles=frozenset(roles))
         check_grant(caller.permissions, becomes.may ^ user.may)
-    if password is not None:
-        if user.id != caller.user_id:
-            # Whoever sets another's password can act as him: he must not gain permissions by that.
-            check_grant(caller.permissions, user.may)
-        change["password_hash"] = await identity.passwords.hash(password, user.email, user.name)
-    changed = await _write(identity, user, change, sign_out=password is not None)
+    changed = await _write(identity, user, change)
     if changed is None:
         raise NotFound("There is no such user.")
     return changed
 
 
-async def _write(identity: Identity, user: User, change: dict[str, Any], *, sign_out: bool) -> User | None:
+async def _write(identity: Identity, user: User, change: dict[str, Any]) -> User | None:
     if not change:
         return user
     if change.keys() == {"name"}:
         return await identity.store.rename_user(user.partner_id, user.id, change["name"])
-    changed = await identity.store.revoke(user.partner_id, user.id, change, trace=_trace(), sign_out=sign_out)
+    changed = await identity.store.revoke(user.partner_id, user.id, change, trace=_trace(), sign_out=False)
     identity.user_relay.wake()
     return changed
 

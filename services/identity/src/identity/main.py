@@ -10,25 +10,28 @@ from common.mongo import Mongo
 from common.relay import StateRelay
 from common.service import service_app
 from identity import api, storage
+from identity.account import main as account_main
+from identity.account.handlers import Account
 from identity.clients import Passwords
 from identity.handlers import Identity
 from identity.keys import main as keys_main
 from identity.keys.handlers import Keys
 from identity.machines import main as machines_main
 from identity.machines.handlers import Machines
+from identity.mails import main as mails_main
 from identity.panel import main as panel_main
 from identity.panel.handlers import Panel
+from identity.proofs import main as proofs_main
 from identity.revocation.handlers import Heart
 from identity.revocation.jobs import heartbeat
 from identity.sessions import main as sessions_main
 from identity.sessions.handlers import Sessions
 from identity.settings import Settings
 from identity.storage import Store, to_access_revoked, to_partner_changed
-from identity.throttling import main as throttling_main
 from identity.tokens import api as tokens_api
 
-ROUTERS = [part.router for part in (sessions_main, tokens_api, keys_main, machines_main, panel_main, api)]
-PARTS = (storage, keys_main, sessions_main, machines_main, throttling_main, panel_main)
+ROUTERS = [part.router for part in (sessions_main, tokens_api, keys_main, machines_main, account_main, panel_main, api)]
+PARTS = (storage, keys_main, sessions_main, machines_main, account_main, panel_main)
 INDEXES = [index for part in PARTS for index in part.INDEXES]
 
 
@@ -40,6 +43,7 @@ class Wired:
     keys: Keys
     sessions: Sessions
     machines: Machines
+    account: Account
     panel: Panel
     mongo: Mongo
     kafka: Kafka
@@ -51,14 +55,16 @@ def wire(settings: Settings) -> Wired:
     store = Store(mongo)
     identity = Identity(
         store=store,
-        passwords=Passwords(settings.hashes_at_once),
+        passwords=Passwords(settings.hashes_at_once, settings.hashes_waiting),
+        mails=mails_main.wire(settings, mongo, kafka),
         partner_relay=StateRelay(store.partners.of_all_partners, kafka, "/identity", to_partner_changed),
         user_relay=StateRelay(store.users.of_all_partners, kafka, "/identity", to_access_revoked),
     )
     keys = keys_main.wire(settings, mongo, kafka)
-    sessions = sessions_main.wire(settings, mongo, kafka, identity, keys)
+    sessions = sessions_main.wire(settings, mongo, kafka, identity, keys, proofs_main.wire(settings, mongo, identity))
+    account = account_main.wire(mongo, identity, sessions)
     panel = panel_main.wire(settings, mongo, kafka, identity, keys, sessions)
-    return Wired(identity, keys, sessions, machines_main.wire(mongo, kafka, keys), panel, mongo, kafka)
+    return Wired(identity, keys, sessions, machines_main.wire(mongo, kafka, keys), account, panel, mongo, kafka)
 
 
 def build(settings: Settings) -> FastAPI:
@@ -68,9 +74,11 @@ def build(settings: Settings) -> FastAPI:
     jobs = [
         Job("partner relay", it.identity.partner_relay.run), Job("user relay", it.identity.user_relay.run),
         *keys_main.jobs(it.keys), *sessions_main.jobs(it.sessions), *machines_main.jobs(it.machines),
-        *panel_main.jobs(settings, it.panel), heartbeat(Heart(revoking, it.kafka), settings.heartbeat_seconds),
+        *account_main.jobs(it.account), *panel_main.jobs(settings, it.panel),
+        heartbeat(Heart(revoking, it.kafka), settings.heartbeat_seconds),
     ]  # fmt: skip
-    provides = (it.identity, it.keys, it.sessions, it.machines, *panel_main.provides(it.panel))
+    own = (it.identity, it.keys, it.sessions, it.machines)
+    provides = (*own, *account_main.provides(it.account), *panel_main.provides(it.panel))
     return service_app(
         settings, name="identity", mongo=it.mongo, kafka=it.kafka, indexes=INDEXES, routers=ROUTERS, jobs=jobs,
         provides=provides, subscriptions=panel_main.subscriptions(it.panel, it.kafka),

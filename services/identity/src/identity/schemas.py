@@ -34,10 +34,19 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+FirstPassword = Annotated[
+    Password | None, Field(description="Without one he is invited by mail, and sets a password himself.")
+]
+
+
 class NewOwner(Request):
     email: EmailStr
     name: Name
-    password: Password
+    password: FirstPassword = None
+
+
+def revealed(password: SecretStr | None) -> str | None:
+    return password.get_secret_value() if password else None
 
 
 class NewPartner(Request):
@@ -64,6 +73,9 @@ class PartnerChange(Request):
     country: Country | None = None
     categories: Categories | None = None
     owner_email: EmailStr | None = None
+    second_factor_required: bool | None = Field(
+        default=None, description="Users may do nothing until they signed in with a second factor or a passkey."
+    )
 
 
 class PartnerView(BaseModel):
@@ -75,6 +87,7 @@ class PartnerView(BaseModel):
     owner_id: str
     categories: list[str]
     masters_allowed: bool = Field(description="Staff let its users enter accounts of its clients (E1).")
+    second_factor_required: bool
 
     @classmethod
     def of(cls, partner: Partner) -> "PartnerView":
@@ -87,13 +100,14 @@ class PartnerView(BaseModel):
             owner_id=partner.owner_id,
             categories=list(partner.categories),
             masters_allowed=partner.masters_allowed,
+            second_factor_required=partner.second_factor_required,
         )
 
 
 class NewUser(Request):
     email: EmailStr
     name: Name
-    password: Password
+    password: FirstPassword = None
     permissions: list[Permission] = Field(default_factory=lambda: [], max_length=100)
     roles: list[UserRole] = Field(default_factory=lambda: [], max_length=100)
 
@@ -105,12 +119,11 @@ class NewUser(Request):
 
 
 class UserChange(Request):
-    """Only what is sent is changed."""
+    """Only what is sent is changed. Passwords and addresses are changed by those whose they are, at `/me`."""
 
     name: Name | None = None
     permissions: list[Permission] | None = Field(default=None, max_length=100)
     roles: list[UserRole] | None = Field(default=None, max_length=100)
-    password: Password | None = None
 
 
 class UserView(BaseModel):
@@ -123,6 +136,8 @@ class UserView(BaseModel):
     may: list[str] = Field(description="All that he may do: his permissions and those of his roles.")
     is_owner: bool
     is_master: bool = Field(description="He enters accounts of clients; his sign-in leads to the panel (E2, E3).")
+    is_invited: bool = Field(description="He has not set a password yet.")
+    email_verified: bool = Field(description="Somebody who reads the mails of the address said that it is right.")
 
     @classmethod
     def of(cls, user: User) -> "UserView":
@@ -136,6 +151,8 @@ class UserView(BaseModel):
             may=sorted(user.may),
             is_owner=user.is_owner,
             is_master=user.is_master,
+            is_invited=user.is_invited,
+            email_verified=user.email_verified,
         )
 
 
@@ -196,3 +213,6 @@ class Token(BaseModel):
     refresh_token: str | None = None
     scope: str | None = None
     issued_token_type: str | None = Field(default=None, description="Of an exchange (RFC 8693).")
+    second_factor_missing: bool = Field(
+        default=False, description="The company requires one: the token is good for turning it on, and no more."
+    )

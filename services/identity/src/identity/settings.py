@@ -24,11 +24,30 @@ class Settings(ServiceSettings):
     hashes_at_once: int = Field(
         default=2, ge=1, description="passwords checked at the same time; each takes a core and 64 MB"
     )
+    hashes_waiting: int = Field(default=100, ge=1, description="so many wait for their turn; more are refused (503)")
     session_days: float = Field(default=30, gt=0, description="a session ends so long after it began")
     session_idle_days: float = Field(default=7, gt=0, description="and so long after it was last continued")
     refresh_grace_seconds: float = Field(
         default=10, ge=0, le=60, description="a refresh token may be repeated so long, with the same answer"
     )
+    account_url: str = Field(
+        default="https://identity.switchboard/account",
+        pattern=r"^https?://[^\s#?]+$",
+        description="links in mails lead to pages below it, and passkeys belong to its host",
+    )
+    platform_partner: str = Field(default="platform", description="whose sender account mails about accounts leave by")
+    invitation_hours: float = Field(default=24, gt=0, le=168, description="an invitation is good so long")
+    password_reset_minutes: float = Field(default=30, gt=0, le=1440, description="a link to a new password, too")
+    email_confirmation_hours: float = Field(
+        default=24, gt=0, le=168, description="a link that confirms an address, too"
+    )
+    challenge_seconds: float = Field(
+        default=300, gt=0, le=600, description="the second step of signing in, and the use of a passkey, take so long"
+    )
+    passkeys_per_user: int = Field(default=20, ge=1, le=100)
+    staff_second_factor: bool = Field(default=False, description="staff may do nothing without a second factor")
+    mails_per_address: int = Field(default=3, ge=1, description="mails about accounts to an address at once")
+    mail_seconds: float = Field(default=600, gt=0, description="one more each time")
     heartbeat_seconds: float = Field(
         default=1, gt=0, le=2, description="services hear so often that no revocation is missing"
     )

@@ -1,16 +1,20 @@
 """Identity's documents: partners and users."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from common.auth import UserRole
+from common.errors import Conflict
 from common.events import AccessRevoked, PartnerChanged
 from common.mongo import Document, Index, Mongo
 from common.relay import announce_index
 from identity.domain import OWNER_PERMISSIONS, EmailTaken, Partner, User
+from identity.mails import storage as mails_storage
+from identity.mails.domain import Mailing
 
 INDEXES = [
     announce_index("partners"),
@@ -21,6 +25,9 @@ INDEXES = [
 ]
 
 LIVING: Document = {"deleted": {"$ne": True}}
+_PROOFS = ("password_hash", "second_factor", "recovery_codes", "enrolment", "passkeys")
+FORGOTTEN = ("name", "permissions", "roles", "email_verified", *_PROOFS, *mails_storage.FIELDS)
+"""Of a deleted user."""
 
 
 class Store:
@@ -33,19 +40,19 @@ class Store:
     async def user_by_email_of_all_partners(self, email: str) -> User | None:
         """Whoever signs in with this (casefolded) address."""
         document = await self.users.of_all_partners.find_one({"email": email})
-        return _user(document) if document else None
+        return to_user(document) if document else None
 
     async def user(self, partner_id: str, user_id: str) -> User | None:
         document = await self.users.of(partner_id).find_one({"_id": user_id, **LIVING})
-        return _user(document) if document else None
+        return to_user(document) if document else None
 
     async def users_of(self, partner_id: str, after: str, limit: int) -> list[User]:
         """Users of a partner by id, after the id `after`."""
         found = self.users.of(partner_id).find({"_id": {"$gt": after}, **LIVING}, sort=[("_id", 1)], limit=limit)
-        return [_user(document) async for document in found]
+        return [to_user(document) async for document in found]
 
-    async def add_user(self, user: User) -> None:
-        """Raises EmailTaken."""
+    async def add_user(self, user: User, mailing: Mailing | None = None) -> None:
+        """With the invitation, in one write. Raises EmailTaken."""
         document = {
             "_id": user.id,
             "email": user.email,
@@ -56,7 +63,8 @@ class Store:
             "is_owner": user.is_owner,
             "version": user.version,
             "sign_outs": user.sign_outs,
-        }
+            "email_verified": user.email_verified,
+        } | (mails_storage.inserted(mailing) if mailing else {})
         try:
             await self.users.of(user.partner_id).insert(document)
         except DuplicateKeyError:
@@ -73,7 +81,7 @@ class Store:
     async def users_of_all_partners(self, ids: Collection[str]) -> dict[str, User]:
         """Those of `ids` who are there, by id."""
         found = self.users.of_all_partners.find({"_id": {"$in": list(ids)}, **LIVING})
-        return {document["_id"]: _user(document) async for document in found}
+        return {document["_id"]: to_user(document) async for document in found}
 
     async def revoke(
         self, partner_id: str, user_id: str, change: dict[str, Any], *, trace: str | None, sign_out: bool
@@ -84,6 +92,31 @@ class Store:
         update = {"$set": {**change, "announce": True, "trace": trace}, "$inc": counts}
         return await self._change_user(partner_id, user_id, update)
 
+    async def secure(
+        self, user: User, change: Mapping[str, Any], *, trace: str | None, sign_out: bool, news: Mailing | None = None,
+        where: Mapping[str, Any] | None = None, also: Mapping[str, Document] | None = None,
+    ) -> User | None:  # fmt: skip
+        """Change how a user signs in (None: forget it; `also`: by operators), tell him, and with `sign_out` end his
+        sessions, in one write; links that were mailed to him before are not good any more. None when `where` is not
+        true of him.
+
+        Raises EmailTaken, or Conflict for whatever else is taken.
+        """
+        update: Document = mails_storage.updating(news) if news else {}
+        for operator, fields in (also or {}).items():
+            update[operator] = update.get(operator, {}) | fields
+        update["$set"] = {name: value for name, value in change.items() if value is not None}
+        update["$unset"] = dict.fromkeys(["tokens", *(name for name, value in change.items() if value is None)], "")
+        if sign_out:
+            update["$set"] |= {"announce": True, "trace": trace}
+            update["$inc"] = {"version": 1, "sign_outs": 1}
+        try:
+            return await self._change_user(user.partner_id, user.id, update, where or {})
+        except DuplicateKeyError:
+            if "email" not in change:
+                raise Conflict("Somebody has it already.") from None
+            raise EmailTaken("Somebody else signs in with this address meanwhile; use another one.") from None
+
     async def remove_user(self, partner_id: str, user_id: str, trace: str | None) -> bool:
         """Forget everything but id and version, which say that his tokens are refused; the address is free again."""
         removed = await self.users.of(partner_id).update_one(
@@ -91,16 +124,18 @@ class Store:
             {
                 "$set": {"deleted": True, "email": user_id, "announce": True, "trace": trace},
                 "$inc": {"version": 1},
-                "$unset": dict.fromkeys(("name", "permissions", "roles", "password_hash"), ""),
+                "$unset": dict.fromkeys(FORGOTTEN, ""),
             },
         )
         return removed.modified_count == 1
 
-    async def _change_user(self, partner_id: str, user_id: str, update: Document) -> User | None:
+    async def _change_user(
+        self, partner_id: str, user_id: str, update: Document, where: Mapping[str, Any] = MappingProxyType({})
+    ) -> User | None:
         document = await self.users.of(partner_id).find_one_and_update(
-            {"_id": user_id, **LIVING}, update, return_document=ReturnDocument.AFTER
+            {"_id": user_id, **LIVING, **where}, update, return_document=ReturnDocument.AFTER
         )
-        return _user(document) if document else None
+        return to_user(document) if document else None
 
     async def partner(self, partner_id: str) -> Partner | None:
         document = await self.partners.of(partner_id).find_one({"_id": partner_id})
@@ -131,6 +166,7 @@ class Store:
             "owner_email": partner.owner_email,
             "categories": list(partner.categories),
             "owner_id": partner.owner_id,
+            "second_factor_required": partner.second_factor_required,
             "version": partner.version,
             "announce": True,
             "trace": trace,
@@ -147,7 +183,7 @@ class Store:
         return _partner(document) if document else None
 
 
-def _user(document: Document) -> User:
+def to_user(document: Document) -> User:
     return User(
         id=document["_id"],
         partner_id=document["partner_id"],
@@ -160,6 +196,8 @@ def _user(document: Document) -> User:
         version=document.get("version", 0),
         sign_outs=document.get("sign_outs", 0),
         is_master=document.get("is_master", False),
+        email_verified=document.get("email_verified", False),
+        has_second_factor="second_factor" in document,
     )
 
 
@@ -172,6 +210,7 @@ def _partner(document: Document) -> Partner:
         owner_email=document["owner_email"],
         categories=tuple(document["categories"]),
         owner_id=document["owner_id"],
+        second_factor_required=document.get("second_factor_required", False),
         version=document["version"],
         masters_allowed=document.get("masters_allowed", False),
     )

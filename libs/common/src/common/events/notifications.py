@@ -1,4 +1,4 @@
-"""What notifications (and later crm) publishes: a message that somebody must receive."""
+"""What notifications, identity (and later crm) publish: a message that somebody must receive."""
 
 from datetime import datetime
 from typing import Any, ClassVar, Literal

@@ -28,6 +28,8 @@ class Topic:
     """Without meaning for a topic that is compacted and never forgets."""
     whole_ms: int | None = None
     """Of a compacted topic that does forget: each record is kept at least so long, though a newer one came."""
+    also_from: tuple[str, ...] = ()
+    """Other services that publish to it."""
 
     def keeping(self) -> dict[str, str | int]:
         """How the broker keeps it, in the broker's words."""
@@ -37,6 +39,10 @@ class Topic:
             return {"cleanup.policy": "compact"}
         whole = {"min.compaction.lag.ms": self.whole_ms, "segment.ms": self.whole_ms // 2}
         return {"cleanup.policy": "compact,delete", "retention.ms": self.retention_ms, **whole}
+
+    @property
+    def publishers(self) -> tuple[str, ...]:
+        return (self.publisher, *self.also_from)
 
     @property
     def name(self) -> str:
@@ -51,7 +57,7 @@ TOPICS = (
     Topic(SigningKeyChanged, "identity", (), partitions=1, compacted=True),
     Topic(AccessRevoked, "identity", (), partitions=1, compacted=True, retention_ms=DAY_MS, whole_ms=REVOCATIONS_MS),
     Topic(ContactChanged, "contacts", ("notifications",), compacted=True),
-    Topic(MessageRequested, "notifications", ("outbox",)),
+    Topic(MessageRequested, "notifications", ("outbox",), also_from=("identity",)),
     Topic(MessageSent, "outbox", ("notifications", "crm")),
     Topic(MessageFailed, "outbox", ("notifications", "crm", "contacts")),
 )

@@ -7,11 +7,16 @@ from fastapi import APIRouter, Request, Response
 from common.auth import SignedIn
 from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn
 from common.http import Cursor, Limit, Page, decode_cursor, encode_cursor, errors, provided
+from identity.challenges.domain import ChallengeGone
 from identity.domain import WrongCredentials
+from identity.passkeys.domain import WrongPasskey
+from identity.passkeys.handlers import begin_showing
+from identity.proofs.domain import SecondStepNeeded
 from identity.schemas import Token
+from identity.second_factors.domain import WrongCode
 from identity.sessions import handlers
-from identity.sessions.handlers import Sessions
-from identity.sessions.schemas import Credentials, SessionView
+from identity.sessions.handlers import Issued, Sessions
+from identity.sessions.schemas import Credentials, PasskeyOptions, SecondStep, SessionView, ShownPasskey
 from identity.throttling.domain import TooManyAttempts
 
 SessionsDep = Annotated[Sessions, provided(Sessions)]
@@ -19,16 +24,38 @@ SessionsDep = Annotated[Sessions, provided(Sessions)]
 router = APIRouter(tags=["sign-in"])
 
 
-@router.post("/sign-in", responses=errors(WrongCredentials, TooManyAttempts, Invalid))
+@router.post("/sign-in", responses=errors(WrongCredentials, SecondStepNeeded, TooManyAttempts, Invalid))
 async def sign_in(credentials: Credentials, sessions: SessionsDep, request: Request, response: Response) -> Token:
-    """E-mail and password for an access token that every service accepts, and a refresh token."""
-    client = "".join(filter(str.isprintable, request.headers.get("user-agent", "")))[:200]
-    address = request.client.host if request.client else ""
+    """E-mail and password for an access token that every service accepts, and a refresh token.
+
+    Whoever has a second factor gets 401 `second-step-needed` with a challenge for `POST /sign-in/second-step` instead.
+    """
     password = credentials.password.get_secret_value()
-    issued = await handlers.sign_in(sessions, credentials.email, password, client, address)
+    issued = await handlers.sign_in(sessions, credentials.email, password, *_client(request))
+    return _token(sessions, issued, response)
+
+
+@router.post("/sign-in/second-step", responses=errors(ChallengeGone, WrongCode, TooManyAttempts, Invalid))
+async def second_step(step: SecondStep, sessions: SessionsDep, request: Request, response: Response) -> Token:
+    """A code of the second factor, or a recovery code, for the tokens."""
+    issued = await handlers.second_step(sessions, step.challenge, step.code, *_client(request))
+    return _token(sessions, issued, response)
+
+
+@router.post("/sign-in/passkey/challenge")
+async def challenge_passkey(sessions: SessionsDep, response: Response) -> PasskeyOptions:
+    """What a browser shows a passkey by: to sign in, or as a proof."""
     response.headers["Cache-Control"] = "no-store"
-    lifetime = int(sessions.keys.signer.lifetime.total_seconds())
-    return Token(access_token=issued.access, expires_in=lifetime, refresh_token=str(issued.refresh))
+    return PasskeyOptions(options=begin_showing(sessions.proofs.passkeys))
+
+
+@router.post("/sign-in/passkey", responses=errors(WrongPasskey, ChallengeGone, Invalid))
+async def sign_in_with_passkey(
+    passkey: ShownPasskey, sessions: SessionsDep, request: Request, response: Response
+) -> Token:
+    """A passkey for the tokens: it is a second factor in itself, since it verifies the person."""
+    issued = await handlers.sign_in_with_passkey(sessions, passkey.credential, *_client(request))
+    return _token(sessions, issued, response)
 
 
 @router.get("/sessions", responses=errors(NotSignedIn, ActingForAnother, Invalid))
@@ -52,3 +79,19 @@ async def sign_out_everywhere(caller: SignedIn, sessions: SessionsDep) -> None:
 async def end_session(session_id: str, caller: SignedIn, sessions: SessionsDep) -> None:
     """Sign out one client of the caller."""
     await handlers.end_session(sessions, caller, session_id)
+
+
+def _client(request: Request) -> tuple[str, str]:
+    """What the client calls itself, and its address."""
+    client = "".join(filter(str.isprintable, request.headers.get("user-agent", "")))[:200]
+    return client, request.client.host if request.client else ""
+
+
+def _token(sessions: Sessions, issued: Issued, response: Response) -> Token:
+    response.headers["Cache-Control"] = "no-store"
+    return Token(
+        access_token=issued.access,
+        expires_in=int(sessions.keys.signer.lifetime.total_seconds()),
+        refresh_token=str(issued.refresh),
+        second_factor_missing=issued.is_limited,
+    )

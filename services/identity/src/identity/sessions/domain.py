@@ -41,6 +41,8 @@ class Session:
     last_used_at: datetime
     ends_at: datetime
     number: int = 1
+    is_strong: bool = False
+    """It began with more than a password."""
 
     def is_good(self, user: User | None, now: datetime) -> bool:
         """False once it ended, idled too long, or its user is gone or signed out everywhere."""

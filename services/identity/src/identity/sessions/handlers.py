@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from opentelemetry import trace
 
@@ -13,15 +14,18 @@ from common.keyring import Keyring
 from common.logs import logger
 from common.relay import StateRelay
 from common.telemetry import traceparent_of
-from identity.clients import Passwords
-from identity.domain import User, WrongCredentials
+from identity.challenges.domain import ChallengeGone, Purpose
+from identity.challenges.handlers import Challenges, answer, make, read
+from identity.domain import PLATFORM, User
 from identity.keys.domain import Grant
 from identity.keys.handlers import Keys, issue
+from identity.passkeys.handlers import shown
+from identity.proofs.domain import SecondStepNeeded
+from identity.proofs.handlers import Proofs, check_code, check_password
 from identity.sessions.domain import FIRST_PARTY, InvalidGrant, Lifetime, RefreshToken, Session
 from identity.sessions.storage import SessionStore
 from identity.storage import Store
-from identity.throttling.domain import place_of
-from identity.throttling.handlers import Throttle, give_back, take
+from identity.throttling.domain import Place, place_of
 
 log = logger(__name__)
 
@@ -36,13 +40,17 @@ class Sessions:
     store: SessionStore
     users: Store
     keys: Keys
-    passwords: Passwords
+    proofs: Proofs
     keyring: Keyring
-    throttle: Throttle
     relay: StateRelay
     user_relay: StateRelay
     lifetime: Lifetime
     grace: timedelta
+    staff_second_factor: bool
+
+    @property
+    def challenges(self) -> Challenges:
+        return self.proofs.passkeys.challenges
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +59,64 @@ class Issued:
 
     access: str
     refresh: RefreshToken
+    is_limited: bool
+    """He may do nothing yet: his company requires a second factor."""
 
 
 async def sign_in(sessions: Sessions, email: str, password: str, client: str, address: str) -> Issued:
-    """A new session. Raises WrongCredentials, in the same words and time whatever was wrong; and TooManyAttempts."""
-    place = place_of(address)
+    """A new session. Raises WrongCredentials, in the same words and time whatever was wrong; SecondStepNeeded;
+    TooManyAttempts; and Unavailable when too many sign in at once."""
+    sessions.proofs.passwords.check_room()
     user = await sessions.users.user_by_email_of_all_partners(email.casefold())
-    is_known = await sessions.store.was_at(*((user.partner_id, user.id) if user else ("", "")), place)
-    taken = await take(sessions.throttle, email.casefold(), place, is_known=is_known)
-    if not await sessions.passwords.matches(password, user.password_hash if user else None) or user is None:
-        raise WrongCredentials("Check both and try again.")
-    await give_back(sessions.throttle, taken)
+    place = await place_for(sessions, user, address)
+    user = await check_password(sessions.proofs, user, email, password, place)
+    if user.has_second_factor:
+        challenges = sessions.challenges
+        about = (user.partner_id, user.id, str(user.sign_outs))
+        raise SecondStepNeeded(make(challenges, Purpose.SECOND_STEP, *about), int(challenges.lifetime.total_seconds()))
+    return await begin(sessions, user, client, place, is_strong=False)
+
+
+async def second_step(sessions: Sessions, challenge: str, code: str, client: str, address: str) -> Issued:
+    """A new session of whoever gave his password before, and gives a code now. A wrong code may be tried again with the
+    same challenge. Raises ChallengeGone, WrongCode, TooManyAttempts."""
+    partner_id, user_id, sign_outs = read(sessions.challenges, Purpose.SECOND_STEP, challenge)
+    user = await sessions.users.user(partner_id, user_id)
+    if user is None or str(user.sign_outs) != sign_outs:
+        raise ChallengeGone
+    place = await place_for(sessions, user, address)
+    await check_code(sessions.proofs, user, code, place)
+    await answer(sessions.challenges, Purpose.SECOND_STEP, challenge)
+    return await begin(sessions, user, client, place, is_strong=True)
+
+
+async def sign_in_with_passkey(sessions: Sessions, credential: dict[str, Any], client: str, address: str) -> Issued:
+    """A new session of whoever shows a passkey. Raises WrongPasskey, ChallengeGone."""
+    user = await shown(sessions.proofs.passkeys, credential)
+    return await begin(sessions, user, client, await place_for(sessions, user, address), is_strong=True)
+
+
+async def place_for(sessions: Sessions, user: User | None, address: str) -> Place:
+    """Where a request of a user (or of nobody: it takes as long) came from."""
+    place = place_of(address)
+    return Place(place, await sessions.store.was_at(*((user.partner_id, user.id) if user else ("", "")), place))
+
+
+async def begin(sessions: Sessions, user: User, client: str, place: Place, *, is_strong: bool) -> Issued:
+    """A new session of a user who proved who he is, by more than a password if it `is_strong`."""
     now, session_id, seed = datetime.now(UTC), new_id("ses"), secrets.token_urlsafe(32)
     session = Session(
         id=session_id,
         partner_id=user.partner_id,
         user_id=user.id,
         client=client,
-        place=place,
+        place=place.id,
         sealed=sessions.keyring.seal(seed, session_id),
         sign_outs=user.sign_outs,
         began_at=now,
         last_used_at=now,
         ends_at=sessions.lifetime.end(now, now),
+        is_strong=is_strong,
     )
     await sessions.store.add(session)
     return await _issued(sessions, user, session, seed)
@@ -140,8 +183,17 @@ async def _end(sessions: Sessions, partner_id: str, user_id: str, session_id: st
 
 
 async def _issued(sessions: Sessions, user: User, session: Session, seed: str) -> Issued:
-    grant = Grant(user.id, user.partner_id, user.may, user.version, FIRST_PARTY, session.id)
-    return Issued(await issue(sessions.keys, grant), RefreshToken.made(session.id, session.number, seed))
+    is_limited = not session.is_strong and await _needs_second_factor(sessions, user)
+    permissions = frozenset[str]() if is_limited else user.may
+    grant = Grant(user.id, user.partner_id, permissions, user.version, FIRST_PARTY, session.id)
+    return Issued(await issue(sessions.keys, grant), RefreshToken.made(session.id, session.number, seed), is_limited)
+
+
+async def _needs_second_factor(sessions: Sessions, user: User) -> bool:
+    if user.partner_id == PLATFORM:
+        return sessions.staff_second_factor
+    partner = await sessions.users.partner(user.partner_id)
+    return partner is not None and partner.second_factor_required
 
 
 def _trace() -> str | None:

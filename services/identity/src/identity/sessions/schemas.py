@@ -1,11 +1,12 @@
 """Requests and answers about sessions."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, EmailStr, Field, SecretStr
 
 from identity.domain import PASSWORD_MAX
+from identity.proofs.schemas import Code, Credential
 from identity.schemas import Request
 from identity.sessions.domain import Session
 
@@ -13,6 +14,21 @@ from identity.sessions.domain import Session
 class Credentials(Request):
     email: EmailStr
     password: Annotated[SecretStr, Field(max_length=PASSWORD_MAX)]
+
+
+class SecondStep(Request):
+    challenge: Annotated[str, Field(max_length=1000, description="Of the answer to `POST /sign-in`.")]
+    code: Code
+
+
+class ShownPasskey(Request):
+    credential: Credential
+
+
+class PasskeyOptions(BaseModel):
+    """What the browser is asked (`PublicKeyCredential.parse…OptionsFromJSON`)."""
+
+    options: dict[str, Any] = Field(serialization_alias="publicKey")
 
 
 class SessionView(BaseModel):

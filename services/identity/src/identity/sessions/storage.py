@@ -26,7 +26,7 @@ class SessionStore:
         self.sessions = mongo.collection("sessions")
 
     async def add(self, session: Session) -> None:
-        fields = {name: getattr(session, name) for name in _NAMES}
+        fields = {name: getattr(session, name) for name in (*_NAMES, "is_strong")}
         await self.sessions.of(session.partner_id).insert({"_id": session.id, "ended": False, "version": 0, **fields})
 
     async def going_on_of_all_partners(self, session_id: str) -> Session | None:
@@ -75,7 +75,8 @@ class SessionStore:
 
 def _session(document: Document) -> Session:
     fields = {name: document[name] for name in _NAMES}
-    return Session(id=document["_id"], partner_id=document["partner_id"], **fields)
+    is_strong = document.get("is_strong", False)
+    return Session(id=document["_id"], partner_id=document["partner_id"], is_strong=is_strong, **fields)
 
 
 def to_session_ended(document: Document) -> AccessRevoked:

@@ -35,6 +35,14 @@ class Budget:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request came from, by id, and whether the account that it is about was signed in there before."""
+
+    id: str
+    is_known: bool
+
+
 def place_of(address: str) -> str:
     """An id for where a request came from, which does not say where: the address, or the network of an IPv6 one."""
     try:

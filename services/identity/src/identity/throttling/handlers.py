@@ -1,32 +1,50 @@
-"""Using a try to sign in, and getting it back."""
+"""Using a try to sign in, or to ask for a mail, and getting it back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from common.ids import computed_id
-from identity.throttling.domain import Budget, TooManyAttempts
+from identity.throttling.domain import Budget, Place, TooManyAttempts
 from identity.throttling.storage import AttemptStore
 
 
 @dataclass
 class Throttle:
-    """What the use cases work with: the budget of an account, and that of an address for all accounts together."""
+    """What the use cases work with: the budget of an account, that of an address for all accounts together, and that of
+    mails to an address."""
 
     store: AttemptStore
     account: Budget
     address: Budget
+    mail: Budget
 
 
-async def take(throttle: Throttle, email: str, place: str, *, is_known: bool) -> Sequence[str]:
-    """Use a try of whoever signs in from `place`, where the account was signed in before or not.
+async def take(throttle: Throttle, email: str, place: Place) -> Sequence[str]:
+    """Use a try of whoever says from `place` that he is `email`.
 
-    Returns what to give back when the password was right. Raises TooManyAttempts.
+    Returns what to give back when he is. Raises TooManyAttempts.
     """
     account, now = computed_id("account", email), datetime.now(UTC)
-    budgets = [(computed_id(account, place), throttle.account)]
-    if not is_known:
-        budgets = [(account, throttle.account), (place, throttle.address)]
+    budgets = [(computed_id(account, place.id), throttle.account)]
+    if not place.is_known:
+        budgets = [(account, throttle.account), (place.id, throttle.address)]
+    return await _take_all(throttle, budgets, now)
+
+
+async def take_mail(throttle: Throttle, email: str, place: str | None = None) -> None:
+    """Use one of the mails to this address, which somebody asked for from `place` if it is not known who he is.
+
+    Raises TooManyAttempts.
+    """
+    budgets = [(computed_id("mail", email), throttle.mail)]
+    if place is not None:
+        budgets.append((computed_id("mail", place), throttle.address))
+    await _take_all(throttle, budgets, datetime.now(UTC))
+
+
+async def _take_all(throttle: Throttle, budgets: Sequence[tuple[str, Budget]], now: datetime) -> Sequence[str]:
+    """One of each budget, or none at all. Raises TooManyAttempts."""
     taken: list[str] = []
     for key, budget in budgets:
         if seconds := await throttle.store.take(key, budget, now):
@@ -44,5 +62,5 @@ async def give_back(throttle: Throttle, taken: Sequence[str]) -> None:
 
 async def forget(throttle: Throttle) -> None:
     """Forget the budgets that are full again."""
-    longest = max(budget.tries * budget.seconds for budget in (throttle.account, throttle.address))
+    longest = max(budget.tries * budget.seconds for budget in (throttle.account, throttle.address, throttle.mail))
     await throttle.store.forget(datetime.now(UTC) - timedelta(seconds=longest))

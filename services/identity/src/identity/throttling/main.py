@@ -13,4 +13,5 @@ def wire(settings: Settings, mongo: Mongo) -> Throttle:
     """Its use cases."""
     seconds = settings.sign_in_try_seconds
     account = Budget(settings.sign_in_tries, seconds)
-    return Throttle(AttemptStore(mongo), account, Budget(settings.sign_in_tries_per_address, seconds))
+    address = Budget(settings.sign_in_tries_per_address, seconds)
+    return Throttle(AttemptStore(mongo), account, address, Budget(settings.mails_per_address, settings.mail_seconds))

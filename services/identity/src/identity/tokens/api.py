@@ -53,7 +53,10 @@ async def token(
     match grant_type:
         case "refresh_token" if refresh_token:
             issued = await session_handlers.refresh(sessions, refresh_token)
-            return Token(access_token=issued.access, expires_in=lifetime, refresh_token=str(issued.refresh))
+            return Token(
+                access_token=issued.access, expires_in=lifetime, refresh_token=str(issued.refresh),
+                second_factor_missing=issued.is_limited,
+            )  # fmt: skip
         case "client_credentials" if basic:
             access, given = await machine_handlers.token(machines, basic.username, basic.password, scope)
         case "client_credentials" if client_id and client_secret:

@@ -1,0 +1,97 @@
+"""Writing letters, and letting them leave through the platform's own account."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from opentelemetry import trace
+
+from common.events import Content, EventRef, MessageRequested, Recipient, encode
+from common.ids import computed_id, new_id
+from common.kafka.connection import Kafka
+from common.keyring import Keyring
+from common.telemetry import traceparent_of
+from identity.mails import words
+from identity.mails.domain import Addressee, Letter, LetterKind, MailedToken, Mailing, harmless, hash_of, new_token
+from identity.mails.storage import LetterStore
+
+SOURCE = "/identity"
+PRIORITY = 0
+USERS_AT_ONCE = 100
+
+
+@dataclass
+class Mails:
+    """What the use cases work with. Links lead to pages below `pages`, and are good for `lifetimes`; `platform` is the
+    partner whose sender account letters leave through."""
+
+    store: LetterStore
+    kafka: Kafka
+    keyring: Keyring
+    pages: str
+    lifetimes: Mapping[LetterKind, timedelta]
+    platform: str
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a letter was kept; without it the job looks once a second."""
+
+
+def write(mails: Mails, kind: LetterKind, to: Addressee, asked_by: str = "") -> Mailing:
+    """A letter, and the token of its link if it has one. Keep both in the write of what it is about.
+
+    `asked_by` is the id of the request that it answers: its answers are one message.
+    """
+    now, letter_id = datetime.now(UTC), asked_by or new_id("let")
+    sealed, token = None, None
+    if kind in mails.lifetimes:
+        text, expires_at = new_token(to.user_id), now + mails.lifetimes[kind]
+        sealed = mails.keyring.seal(text, letter_id)
+        token = MailedToken(kind, hash_of(text), to.address, expires_at, letter_id)
+    letter = Letter(
+        id=letter_id,
+        kind=kind,
+        address=to.address,
+        name=to.name,
+        language=to.language,
+        company=to.company,
+        at=now,
+        sealed=sealed,
+        expires_at=token.expires_at if token else None,
+        trace=traceparent_of(trace.get_current_span()),
+    )
+    return Mailing(letter, token)
+
+
+async def send(mails: Mails) -> int:
+    """Let the letters of some users leave; returns how many did. Whoever does it again sends the same messages."""
+    if letters := await mails.store.waiting(USERS_AT_ONCE):
+        requests = [(_request(mails, user_id, letter), letter.trace) for user_id, letter in letters]
+        await mails.kafka.publish(
+            [encode(one, event_id=one.message_id, source=SOURCE, trace=trace_) for one, trace_ in requests]
+        )
+        await mails.store.have_left(letters)
+    return len(letters)
+
+
+def _request(mails: Mails, user_id: str, letter: Letter) -> MessageRequested:
+    kind = f"account.{letter.kind}"
+    return MessageRequested(
+        message_id=computed_id(kind, letter.id),
+        partner_id=mails.platform,
+        kind=kind,
+        recipient=Recipient(address=letter.address, name=letter.name, reasons=[f"it is the account of {user_id}"]),
+        content=_content(mails, letter),
+        priority=PRIORITY,
+        event=EventRef(source=SOURCE, id=letter.id, time=letter.at),
+    )
+
+
+def _content(mails: Mails, letter: Letter) -> Content:
+    company = harmless(letter.company)
+    if letter.sealed is None or letter.expires_at is None:
+        return words.news(letter.language, letter.kind, company=company, at=f"{letter.at:%Y-%m-%d %H:%M}")
+    # After the # it is sent to no server, and stands in no log of one.
+    link = f"{mails.pages}/{letter.kind}#token={mails.keyring.open(letter.sealed, letter.id)}"
+    return words.with_link(
+        letter.language, letter.kind, company=company, link=link, until=f"{letter.expires_at:%Y-%m-%d %H:%M}"
+    )

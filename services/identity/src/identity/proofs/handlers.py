@@ -1,0 +1,67 @@
+"""Proving who one is: when signing in, and again with each change of how one signs in."""
+
+from dataclasses import dataclass
+
+from common.errors import Unavailable
+from identity.clients import Passwords
+from identity.domain import User, WrongCredentials
+from identity.passkeys.domain import WrongPasskey
+from identity.passkeys.handlers import Passkeys, shown
+from identity.proofs.domain import Proof
+from identity.second_factors.domain import WrongCode
+from identity.second_factors.handlers import SecondFactors, use
+from identity.throttling.domain import Place
+from identity.throttling.handlers import Throttle, give_back, take
+
+
+@dataclass
+class Proofs:
+    """What the use cases work with."""
+
+    passwords: Passwords
+    second_factors: SecondFactors
+    passkeys: Passkeys
+    throttle: Throttle
+
+
+async def check_password(proofs: Proofs, user: User | None, email: str, password: str, place: Place) -> User:
+    """The user, if it is his password.
+
+    Raises WrongCredentials, in the same words and time whatever was wrong; TooManyAttempts; and Unavailable, which uses
+    no try, when too many sign in at once.
+    """
+    taken = await take(proofs.throttle, email.casefold(), place)
+    try:
+        is_his = await proofs.passwords.matches(password, user.password_hash if user else None)
+    except Unavailable:
+        await give_back(proofs.throttle, taken)
+        raise
+    if not is_his or user is None:
+        raise WrongCredentials("Check both and try again.")
+    await give_back(proofs.throttle, taken)
+    return user
+
+
+async def check_code(proofs: Proofs, user: User, code: str, place: Place) -> None:
+    """A code of the user's second factor, or a recovery code, this once. Raises WrongCode, TooManyAttempts.
+
+    Codes have tries of their own, so that guessing them does not close the way for passwords.
+    """
+    taken = await take(proofs.throttle, f"second factor of {user.id}", place)
+    if not await use(proofs.second_factors, user, code):
+        raise WrongCode
+    await give_back(proofs.throttle, taken)
+
+
+async def prove(proofs: Proofs, user: User, proof: Proof, place: Place) -> None:
+    """Whoever is signed in proves again who he is, as if he signed in now: a stolen token changes nothing for good.
+
+    Raises WrongPasskey, ChallengeGone, WrongCredentials, WrongCode, TooManyAttempts.
+    """
+    if proof.passkey is not None:
+        if (await shown(proofs.passkeys, proof.passkey)).id != user.id:
+            raise WrongPasskey
+        return
+    await check_password(proofs, user, user.email, proof.password, place)
+    if user.has_second_factor:
+        await check_code(proofs, user, proof.code, place)

@@ -1,0 +1,130 @@
+"""Links in mails: asking for one, and following it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from common.auth import Caller
+from common.errors import NotFound
+from common.ids import new_id
+from identity.domain import User
+from identity.handlers import Identity, letter_to, secure
+from identity.mails.domain import LetterKind, LinkNotGood, MailedToken, Mailing, hash_of, owner_of
+from identity.recovery.domain import AlreadyAccepted, Forgotten
+from identity.recovery.storage import RecoveryStore, is_spent_by
+from identity.throttling.domain import place_of
+from identity.throttling.handlers import Throttle, take_mail
+
+REQUESTS_AT_ONCE = 100
+
+
+@dataclass
+class Recovery:
+    """What the use cases work with."""
+
+    store: RecoveryStore
+    identity: Identity
+    throttle: Throttle
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a request was kept; without it the job looks once a second."""
+
+
+async def forgotten(recovery: Recovery, email: str, address: str) -> None:
+    """Keep a request for a new password. Whether there is such a user is looked up later, by a job: so neither words
+    nor time of the answer tell. Raises TooManyAttempts, alike for everybody."""
+    await take_mail(recovery.throttle, email.casefold(), place_of(address))
+    await recovery.store.ask(Forgotten(new_id("req"), email.casefold(), datetime.now(UTC)))
+    recovery.asked.set()
+
+
+async def answer_forgotten(recovery: Recovery) -> int:
+    """Write to those who forgot their password and are users; returns how many requests are done with."""
+    requests = await recovery.store.asked(REQUESTS_AT_ONCE)
+    for request in requests:
+        user = await recovery.identity.store.user_by_email_of_all_partners(request.email)
+        if user is not None:
+            await _mail(recovery, user, LetterKind.PASSWORD_RESET, asked_by=request.id)
+    if requests:
+        await recovery.store.answered(requests)
+    return len(requests)
+
+
+async def invite_again(recovery: Recovery, caller: Caller, user_id: str) -> None:
+    """A new invitation; the earlier one is not good any more. Raises NotFound, AlreadyAccepted, TooManyAttempts."""
+    user = await _of_partner(recovery, caller, user_id)
+    if not user.is_invited:
+        raise AlreadyAccepted("Let him ask for a new password, if he forgot his.")
+    await take_mail(recovery.throttle, user.email)
+    await _mail(recovery, user, LetterKind.INVITATION)
+
+
+async def reset_for(recovery: Recovery, caller: Caller, user_id: str) -> None:
+    """An administrator lets a user set a new password, who alone gets the link. Raises NotFound, TooManyAttempts."""
+    user = await _of_partner(recovery, caller, user_id)
+    await take_mail(recovery.throttle, user.email)
+    await _mail(recovery, user, LetterKind.PASSWORD_RESET)
+
+
+async def confirm_own(recovery: Recovery, caller: Caller, address: str | None = None) -> None:
+    """Write to the caller's address, or to the one that he wants to have. Nobody learns whether it is somebody else's
+    but who reads its mails. Raises NotFound, TooManyAttempts."""
+    user = await _of_partner(recovery, caller, caller.user_id)
+    to = (address or user.email).casefold()
+    await take_mail(recovery.throttle, to)
+    await _mail(recovery, user, LetterKind.EMAIL, address=to)
+
+
+async def set_password(recovery: Recovery, kind: LetterKind, text: str, password: str) -> None:
+    """Follow an invitation or a link to a new password, which ends all sessions.
+
+    Raises LinkNotGood, PasswordTooEasy (then the link stays good).
+    """
+    user, token = await _followed(recovery, kind, text)
+    password_hash = await recovery.identity.passwords.hash(password, user.email, user.name)
+    change = {"password_hash": password_hash, "email_verified": True}
+    is_first = kind is LetterKind.INVITATION
+    news = None if is_first else await letter_to(recovery.identity, user, LetterKind.PASSWORD_CHANGED)
+    await _spend(recovery, user, token, change, news, sign_out=True)
+
+
+async def confirm_email(recovery: Recovery, text: str) -> None:
+    """Follow a link to an address: it is the user's from now on, and the one before hears of it.
+
+    Raises LinkNotGood, EmailTaken.
+    """
+    user, token = await _followed(recovery, LetterKind.EMAIL, text)
+    is_new = token.address != user.email
+    news = await letter_to(recovery.identity, user, LetterKind.EMAIL_CHANGED) if is_new else None
+    await _spend(recovery, user, token, {"email": token.address, "email_verified": True}, news, sign_out=False)
+
+
+async def _of_partner(recovery: Recovery, caller: Caller, user_id: str) -> User:
+    user = await recovery.identity.store.user(caller.partner_id, user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
+async def _mail(
+    recovery: Recovery, user: User, kind: LetterKind, *, address: str | None = None, asked_by: str = ""
+) -> None:
+    letter = await letter_to(recovery.identity, user, kind, address=address, asked_by=asked_by)
+    await recovery.store.mail(user, letter)
+    recovery.identity.mails.written.set()
+
+
+async def _followed(recovery: Recovery, kind: LetterKind, text: str) -> tuple[User, MailedToken]:
+    """Whoever follows a link, and its token. Raises LinkNotGood."""
+    found = await recovery.store.follows_of_all_partners(owner_of(text), kind)
+    if found is None or found[1].hash != hash_of(text) or found[1].expires_at <= datetime.now(UTC):
+        raise LinkNotGood
+    return found
+
+
+async def _spend(
+    recovery: Recovery, user: User, token: MailedToken, change: dict[str, Any], news: Mailing | None, *, sign_out: bool
+) -> None:
+    spent = await secure(recovery.identity, user, change, news=news, where=is_spent_by(token), sign_out=sign_out)
+    if spent is None:
+        raise LinkNotGood
