@@ -4,13 +4,14 @@ import sys
 
 import uvloop
 
-from bench import box, identity, latency, notifications, outbox, telemetry
+from bench import box, fairness, identity, latency, notifications, outbox, telemetry
 from bench.runner import Bench, Row, keep, say
 
 BENCHES: dict[str, Bench] = {
     "notifications": notifications.bench,
     "outbox": outbox.bench,
     "latency": latency.bench,
+    "fairness": fairness.bench,
     "box": box.bench,
     "identity": identity.bench,
     "telemetry": telemetry.bench,

@@ -6,7 +6,7 @@ from common.mongo import Document
 from outbox.attachments.handlers import Attachments, enclosed
 from outbox.domain import Account
 from outbox.domains.handlers import Domains
-from outbox.lanes import Item
+from outbox.items import Item
 from outbox.mime import Mail
 from outbox.return_paths import ReturnPaths
 from outbox.via import Smtp

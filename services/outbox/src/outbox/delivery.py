@@ -5,6 +5,7 @@ once. All others wait in the database, where each account with something due is 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from outbox.channels import Connection, Refused
 from outbox.composing import Composing
 from outbox.domain import Account, Answer, Status
 from outbox.domains.handlers import load_signer
-from outbox.lanes import Item, Lane, Reach
-from outbox.permitting import Permitting
+from outbox.items import Item, Reach
+from outbox.lanes import Lane
+from outbox.permitting import ACCOUNTS_AT_ONCE, Permitting
 from outbox.preparing import Preparing
 from outbox.providers import Providers
 from outbox.queue import Queue, claim_document
@@ -32,8 +34,6 @@ LOOK_BACK = timedelta(seconds=5)
 """What became due before the last look may show up so much later: clocks differ, and writes take time."""
 LOOK_AT_ALL_EVERY = timedelta(seconds=5)
 """What another process took in, and left waiting when it died, is found by this."""
-ACCOUNTS_AT_ONCE = 20
-MOST_IN_HAND = 2_000
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -68,7 +68,7 @@ class Delivery:
         self._unread: set[str] = set()
         """Accounts whose lanes work by what may have been changed since. All are read again with each look."""
         self._wake = asyncio.Event()
-        self._permitting = Permitting(rates, self._lanes, self._wake.set)
+        self._permitting = Permitting(rates, self._lanes, self._in_hand, self._wake.set)
         self._token = uuid4().hex
         self._claims_under_way = 0
         self._looked_at = self._looked_at_all = NEVER
@@ -104,16 +104,17 @@ class Delivery:
         self, documents: Sequence[Document], accounts: Mapping[str, Account], now: datetime
     ) -> dict[str, Document]:
         """Put our claim into those documents that can leave at once; returns them by id."""
-        rooms: dict[str, int] = {}
+        taken: Counter[str] = Counter()
         mine: dict[str, Document] = {}
+        in_hand = self._permitting.in_hand()
         for one in documents:
             account_id = one["account_id"]
-            if not self._is_open or account_id is None or account_id in self._due or one["due_at"] > now:
+            if not self._is_open or account_id is None or one["due_at"] > now:
                 continue
-            lane = self._lane(accounts[account_id])
-            room = rooms.setdefault(account_id, 0 if lane.account.rate else lane.free)
-            if room > 0 and len(self._in_hand) + len(mine) < MOST_IN_HAND:
-                rooms[account_id] = room - 1
+            lane, is_behind = self._lane(accounts[account_id]), account_id in self._due
+            room = in_hand.room_while_coming_in(lane, one["rank"], len(mine), is_behind=is_behind)
+            if room > taken[account_id]:
+                taken[account_id] += 1
                 claim = claim_document(self._token, now, self._rules.lease)
                 one |= {"status": Status.SENDING, "claim": claim}
                 mine[one["_id"]] = one
@@ -190,17 +191,18 @@ class Delivery:
     async def _claim(self) -> bool:
         """One round; True when there may be more at once."""
         await self._put_down([one for one in self._lanes.values() if one.is_stopped and one.in_hand])
-        if len(self._in_hand) >= MOST_IN_HAND:
+        if self._permitting.in_hand().is_full:
             return True  # results are being written: there is room in a moment
         looked = await self._look()
         if looked:
             self._unread.update(self._due)
         self._unread.update(one for one in self._due if one not in self._lanes or self._lanes[one].is_in_doubt)
         await self._read_accounts([one for one in self._due if one in self._unread])
-        rooms = {one: room for one in self._due if one in self._lanes and (room := self._lanes[one].room)}
-        wanted = await self._permitting.permitted(self._shared_out(rooms))
+        lanes = {one: self._lanes[one] for one in self._due if one in self._lanes}
+        rooms = self._permitting.in_hand().rooms(lanes, self._rules.batch)
+        wanted, may_be_more = await self._permitting.permitted(rooms), len(rooms) == ACCOUNTS_AT_ONCE
         if not wanted:
-            return False
+            return may_be_more
         for account_id in wanted:  # first, so that what is said of them meanwhile is not forgotten
             del self._due[account_id]
         until, drained = self._claim_ends(), frozenset[str]()
@@ -209,23 +211,17 @@ class Delivery:
             drained = claim.drained
         finally:
             self._due.update(dict.fromkeys(one for one in wanted if one not in drained))
+        reached: dict[str, int] = {}
         for message in claim.messages:
             if message["account_id"] in wanted:
+                reached[message["account_id"]] = max(reached.get(message["account_id"], 0), message["rank"])
                 self._begin(Item(claim.token, message, claim.at, until))
             else:  # given to another account between the search and the claim
                 await self._queue.give_back(claim.token, [message["_id"]], datetime.now(UTC))
+        for account_id, rank in reached.items():
+            self._lanes[account_id].reached_rank = rank
         await self._permitting.give_back(wanted, claim.messages)
-        return bool(claim.messages) or len(rooms) > len(wanted)
-
-    def _shared_out(self, rooms: Mapping[str, int]) -> dict[str, int]:
-        """What is asked of each account in this round, of those first whose turn is next."""
-        left = min(self._rules.batch, MOST_IN_HAND - len(self._in_hand))
-        wanted: dict[str, int] = {}
-        for account_id in self._due:
-            if (room := min(rooms.get(account_id, 0), left)) > 0 and len(wanted) < ACCOUNTS_AT_ONCE:
-                wanted[account_id] = room
-                left -= room
-        return wanted
+        return bool(claim.messages) or may_be_more
 
     async def _read_accounts(self, ids: Sequence[str]) -> None:
         """Let lanes work by what their accounts say now; what waits for an account that is gone waits for another.
@@ -264,6 +260,7 @@ class Delivery:
         message = item.message
         self._in_hand[item.token, message["_id"]] = item
         lane = self._lanes[message["account_id"]]
+        item.is_asking = not lane.is_let_in
         if "attachments" in message:
             self._preparing.begin(lane, item)
         else:

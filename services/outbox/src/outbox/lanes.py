@@ -7,16 +7,13 @@ in hand shares that answer and the lane rests: a thousand messages do not try a 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
-from enum import Enum, auto
 from itertools import count
 from math import ceil
 
 from common.logs import error_code, logger
-from common.mongo import Document
 from outbox.channels import Connection, Refused, Stale
 from outbox.domain import Account, Answer, Outcome
+from outbox.items import Item, Reach
 from outbox.mime import Mail
 
 log = logger(__name__)
@@ -24,35 +21,10 @@ log = logger(__name__)
 PER_CONNECTION = 50
 """Messages a lane has in hand for each of its connections: as many as leave while the next are claimed. When it comes
 down to 5/8 of them it takes more, the most urgent first."""
+URGENT = PER_CONNECTION
+"""So many more it takes of what is more urgent than all that waits in the database."""
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 30.0
 FEWER_CONNECTIONS_SECONDS = 60.0
-
-
-@dataclass(slots=True)
-class Item:
-    """A claimed message. `until` is when the claim ends, by the loop's clock; `started_ns` when its attempt began."""
-
-    token: str
-    message: Document
-    claimed_at: datetime
-    until: float
-    started_ns: int = 0
-    mail: Mail | None = None
-    composed_for: int = -1
-    """The version of the account that `mail` was composed for."""
-
-
-class Reach(Enum):
-    """How far an attempt came."""
-
-    INSIDE = auto()
-    """The server let us speak."""
-    DOOR = auto()
-    """It did not let us in."""
-    SHARED = auto()
-    """It did not let another message's attempt in, and was not asked again."""
-    NOWHERE = auto()
-    """The message was not ready to be sent."""
 
 
 Connect = Callable[[Account], Awaitable[Connection]]
@@ -69,6 +41,8 @@ class Lane:
     ) -> None:  # fmt: skip
         self.account = account
         self.in_hand = 0
+        self.reached_rank = 0
+        """Of what was claimed last: what waits in the database is no more urgent."""
         self._connect = connect
         self._compose = compose
         self._done = done
@@ -89,6 +63,16 @@ class Lane:
         """How many messages it could take now."""
         is_idle = self.is_resting or self.is_stopped or self._is_rated_out
         return 0 if is_idle else self._capacity - self.in_hand
+
+    def free_for(self, rank: int) -> int:
+        """How many of this rank it could take now, ahead of what waits in the database."""
+        is_ahead = self.is_let_in and self.reached_rank > rank
+        return self.free + URGENT if is_ahead and not self.is_resting and not self.is_stopped else 0
+
+    @property
+    def is_let_in(self) -> bool:
+        """True while it has a connection."""
+        return bool(self._connections)
 
     @property
     def room(self) -> int:

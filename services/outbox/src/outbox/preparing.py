@@ -7,7 +7,8 @@ from pymongo.errors import PyMongoError
 
 from common.logs import error_code, logger
 from outbox.attachments.handlers import Attachments, prepare
-from outbox.lanes import Item, Lane, Reach
+from outbox.items import Item, Reach
+from outbox.lanes import Lane
 from outbox.results import Results
 
 log = logger(__name__)

@@ -26,7 +26,7 @@ from common.telemetry import continue_trace, is_sampled, traceparent_of
 from outbox.announcements import Announcements
 from outbox.domain import FINAL, Account, Answer, Outcome, Status, has_expired, next_delay
 from outbox.facts import Fact, record_of
-from outbox.lanes import Item, Reach
+from outbox.items import Item, Reach
 from outbox.queue import RETRY_RANK, Queue, Result
 from outbox.storage import Store
 
