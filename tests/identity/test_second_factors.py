@@ -134,7 +134,7 @@ async def test_a_challenge_of_nobody_is_refused(platform: Platform) -> None:
 
 async def test_a_challenge_expires(platform: Platform) -> None:
     """E6."""
-    identity = await platform.service("identity", instance="impatient", CHALLENGE_SECONDS="0.3")
+    identity = await platform.service("identity", instance="impatient", CHALLENGE_SECONDS="2")
     _, email = await new_partner(identity)
     app, _ = await turn_on(identity, await begin(identity, email))
     answer = await identity.http.post("/sign-in", json={"email": email, "password": PASSWORD})

@@ -13,8 +13,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from common.errors import Unavailable
 from identity.domain import check_password
 
-NICENESS = 10
-"""Whoever waits for anything else goes first on a core."""
+NICENESS = 3
+"""Whoever waits for anything else goes first on a core; more would starve hashes on a machine that others use, too."""
 
 T = TypeVar("T")
 
