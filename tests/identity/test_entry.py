@@ -9,6 +9,7 @@ import pytest
 from common.auth import Permission
 from tests.identity.entering import SCOPE, VERIFIER, Master, claims, connected, new_client, new_master, switch
 from tests.identity.test_revocation import WHILE_ACTING, all_five, statuses, until_refused
+from tests.identity.test_second_factors import challenge, turn_on
 from tests.identity.test_sessions import bearer, begin, is_refused
 from tests.support.eventually import eventually
 from tests.support.platform import Platform
@@ -34,6 +35,22 @@ async def test_a_master_enters_without_a_password_and_the_token_says_who_acts_fo
     assert (said["permissions"], said["exp"] - said["iat"]) == (sorted(SCOPE), 900)
     assert await statuses(services, tokens, WHILE_ACTING) == {200}
     assert (await identity.http.get("/partner", headers=bearer(tokens))).json()["partner_id"] == client.id
+
+
+async def test_whoever_may_do_nothing_for_want_of_a_second_factor_enters_no_account(platform: Platform) -> None:
+    """E5, E6: his company requires one, and he signed in without; with one he enters."""
+    identity = await platform.service("identity")
+    master, client = await connected(identity)
+    change = {"second_factor_required": True}
+    assert (await identity.http.patch("/partner", json=change, headers=master.owner)).status_code == 200
+    weak = await begin(identity, master.email)
+    assert weak["second_factor_missing"] is True
+    refused = await master.exchange(client.id, weak["access_token"])
+    assert (refused.status_code, *problem(refused.json())) == (400, "invalid-target", "invalid_target")
+    app, _ = await turn_on(identity, weak)
+    step = {"challenge": await challenge(identity, master.email), "code": app.code()}
+    strong = (await identity.http.post("/sign-in/second-step", json=step)).json()
+    assert (await master.exchange(client.id, strong["access_token"])).status_code == 200
 
 
 async def test_a_token_is_good_for_what_was_given_and_asked_for(platform: Platform) -> None:

@@ -39,6 +39,11 @@ async def _soon_over(master: Master, client: Client) -> None:
     await client.gives(master.partner_id, until=(datetime.now(UTC) + timedelta(seconds=1)).isoformat())
 
 
+async def _requires_second_factor(master: Master, client: Client) -> None:
+    change = {"second_factor_required": True}
+    assert (await master.identity.http.patch("/partner", json=change, headers=master.owner)).status_code == 200
+
+
 CAUSES: dict[str, tuple[str, Cause]] = {
     "the client ends the entry": ("client", _delete("/entries/{entry}", lambda _, client: client.owner)),
     "the client takes access away": ("access", _delete("/partner-access/{partner}", lambda _, client: client.owner)),
@@ -49,6 +54,7 @@ CAUSES: dict[str, tuple[str, Cause]] = {
     "the partner deletes the user": ("master", _delete("/users/{user}", lambda master, _: master.owner)),
     "the master ends it": ("left", _delete("/panel/{client}/entry", lambda master, _: master.headers)),
     "the master signs out": ("session", _delete("/sessions", lambda master, _: master.headers)),
+    "the partner requires a second factor": ("session", _requires_second_factor),
     "staff part the two": (
         "staff",
         _put("/partners/{partner}/clients/{client}", False, lambda master: staff(master.identity)),

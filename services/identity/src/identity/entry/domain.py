@@ -101,13 +101,16 @@ class Around:
             return Because.MASTER
         if access is None or access.until <= now:
             return Because.ACCESS
-        if self.way.session_id is not None and not self._is_signed_in(now):
+        if self.way.session_id is not None and not self._is_signed_in(self.partner, now):
             return Because.SESSION
         return None
 
-    def _is_signed_in(self, now: datetime) -> bool:
+    def _is_signed_in(self, partner: Partner, now: datetime) -> bool:
+        """False too for a session that may do nothing: the partner requires a second factor, and it began without."""
         session = self.session
-        return session is not None and session.user_id == self.way.master_id and session.is_good(self.master, now)
+        if session is None or session.user_id != self.way.master_id or not session.is_good(self.master, now):
+            return False
+        return session.is_strong or not partner.second_factor_required
 
 
 @dataclass(frozen=True, slots=True)
