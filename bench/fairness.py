@@ -8,12 +8,14 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from bench.latency import p99
+from bench.latency import p99, took_ms
 from bench.runner import Row
-from bench.setting import TimingSink, platform, timing_sink
-from common.events import Content, Event, EventRef, MessageRequested, Recipient
+from bench.setting import paced, platform, timing_sink
+from common.events import Content
 from tests.support.eventually import eventually
-from tests.support.platform import Platform, Service
+from tests.support.mail import MailServer
+from tests.support.messages import message, request, sender_account
+from tests.support.platform import Service
 
 PARTNERS = 40
 SILENT = PARTNERS // 4
@@ -32,13 +34,13 @@ async def bench() -> Sequence[Row]:
         async with platform() as at:
             outbox = await at.service("outbox")
             for i in range(PARTNERS):
-                await open_account(outbox, f"prt_{i}", silent if i < SILENT else sink.port)
-            alone = await took_ms(at, sink, first=0)
-            await take_in_campaign(at, outbox)
+                await sender_account(outbox, silent if i < SILENT else sink, partner=f"prt_{i}")
+            alone = await took_ms(sink, await publish_paced(outbox, first=0), warm=0)
+            await take_in_campaign(outbox)
             sent = outbox.database["messages"]
             before = await sent.count_documents({"status": "SENT", "priority": IDLE})
             began = time.monotonic()
-            beside = await took_ms(at, sink, first=1_000_000)
+            beside = await took_ms(sink, await publish_paced(outbox, first=1_000_000), warm=0)
             seconds = time.monotonic() - began
             after = await sent.count_documents({"status": "SENT", "priority": IDLE})
     if after >= CAMPAIGN * (PARTNERS - SILENT) // PARTNERS:
@@ -50,8 +52,8 @@ async def bench() -> Sequence[Row]:
 
 
 @contextmanager
-def silent_server() -> Generator[int]:
-    """The port of a server that takes connections and never says anything."""
+def silent_server() -> Generator[MailServer]:
+    """A server that takes connections and never says anything."""
     with socket.create_server(("127.0.0.1", 0), backlog=1000) as listening:
         kept: list[socket.socket] = []
 
@@ -63,23 +65,15 @@ def silent_server() -> Generator[int]:
                     return
 
         threading.Thread(target=take, daemon=True).start()
-        yield listening.getsockname()[1]
+        yield MailServer(port=listening.getsockname()[1])
 
 
-async def open_account(outbox: Service, partner: str, port: int) -> None:
-    body = {"name": "S", "from_address": "s@partner.example", "host": "127.0.0.1", "port": port, "tls": "none"}
-    headers = outbox.tokens.headers(partner)
-    (await outbox.http.post("/accounts", json=body | {"is_default": True}, headers=headers)).raise_for_status()
-
-
-async def take_in_campaign(at: Platform, outbox: Service) -> None:
+async def take_in_campaign(outbox: Service) -> None:
     """Have the campaign in the outbox, all of it due from the same moment on, and wait until it leaves."""
     starts = datetime.now(UTC) + timedelta(seconds=INTAKE_SECONDS)
-    partners = (f"prt_{number % PARTNERS}" for number in range(CAMPAIGN))
-    mails: list[tuple[str, Event]] = [
-        (f"c{i}", mail(f"c{i}", one, "Black Friday", IDLE, starts)) for i, one in enumerate(partners)
-    ]
-    await at.io.publish_many(mails)
+    campaign = {"kind": "campaign.launched", "priority": IDLE, "not_before": starts}
+    mails = [message(f"prt_{i % PARTNERS}", f"c{i}@x.example", **campaign) for i in range(CAMPAIGN)]
+    await request(outbox, *mails)
     messages = outbox.database["messages"]
 
     async def is_in() -> bool:
@@ -92,31 +86,13 @@ async def take_in_campaign(at: Platform, outbox: Service) -> None:
     await eventually(leaves, timeout=INTAKE_SECONDS)
 
 
-def mail(
-    message_id: str, partner: str, subject: str, priority: int, not_before: datetime | None = None
-) -> MessageRequested:
-    return MessageRequested(
-        message_id=message_id,
-        partner_id=partner,
-        kind="order.created" if priority == URGENT else "campaign.launched",
-        recipient=Recipient(address=f"{message_id}@x.example", name="Ann", reasons=["holds the role sales"]),
-        content=Content(subject=subject, text="Hello Ann", html="<p>Hello Ann</p>"),
-        priority=priority,
-        not_before=not_before,
-        event=EventRef(source="/bench", id=message_id, time=datetime.now(UTC)),
-    )
-
-
-async def took_ms(at: Platform, sink: TimingSink, first: int) -> list[float]:
-    """Milliseconds from publishing to acceptance of urgent mails at a steady pace, to partners whose servers answer."""
+async def publish_paced(outbox: Service, first: int) -> dict[int, float]:
+    """Publish urgent mails at a steady pace, to partners whose servers answer; returns when each was published."""
     sent: dict[int, float] = {}
-    begin = time.time()
-    for i in range(PER_SECOND * SECONDS):
-        if (ahead := begin + i / PER_SECOND - time.time()) > 0:
-            await asyncio.sleep(ahead)  # the pace itself is what is measured
+    async for i in paced(PER_SECOND, PER_SECOND * SECONDS):
         number, partner = first + i, f"prt_{SILENT + i % (PARTNERS - SILENT)}"
+        content = Content(subject=f"Order L-{number}", text="Hello Ann", html="<p>Hello Ann</p>")
+        urgent = message(partner, f"o{number}@x.example", content=content, priority=URGENT)
         sent[number] = time.time()
-        urgent = mail(f"o{number}", partner, f"Order L-{number}", URGENT)
-        asyncio.get_running_loop().create_task(at.io.publish(urgent, event_id=f"o{number}"))
-    await eventually(lambda: sink.arrived.keys() >= sent.keys(), timeout=60, what="every urgent mail")
-    return sorted((sink.arrived[number] - at_time) * 1000 for number, at_time in sent.items())
+        asyncio.get_running_loop().create_task(request(outbox, urgent))
+    return sent

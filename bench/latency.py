@@ -9,7 +9,7 @@ import psutil
 
 from bench.marketplace import Marketplace, everybody_known
 from bench.runner import Row
-from bench.setting import TimingSink, platform, timing_sink
+from bench.setting import TimingSink, paced, platform, timing_sink
 from common.events import CampaignLaunched, OrderCreated
 from tests.support.eventually import eventually
 from tests.support.platform import Platform, Service
@@ -89,11 +89,7 @@ async def partners_told(at: Platform) -> int:
 async def publish_paced(at: Platform, first: int) -> dict[int, float]:
     """Publish orders at a steady pace, numbered from `first`; returns when each was published."""
     sent: dict[int, float] = {}
-    begin = time.time()
-    for i in range(PER_SECOND * (WARM_SECONDS + SECONDS)):
-        ahead = begin + i / PER_SECOND - time.time()
-        if ahead > 0:
-            await asyncio.sleep(ahead)  # the pace itself is what is measured
+    async for i in paced(PER_SECOND, PER_SECOND * (WARM_SECONDS + SECONDS)):
         number = first + i
         order = OrderCreated(partner_id=f"prt_{number % ORDERING}", order_number=f"L-{number}")
         sent[number] = time.time()
@@ -101,11 +97,10 @@ async def publish_paced(at: Platform, first: int) -> dict[int, float]:
     return sent
 
 
-async def took_ms(sink: TimingSink, sent: dict[int, float]) -> list[float]:
-    """Milliseconds from publishing to acceptance, those of the first seconds left out; sorted."""
+async def took_ms(sink: TimingSink, sent: dict[int, float], warm: int = PER_SECOND * WARM_SECONDS) -> list[float]:
+    """Milliseconds from publishing to acceptance, the first `warm` left out; sorted."""
     await eventually(lambda: sink.arrived.keys() >= sent.keys(), timeout=60, what="every mail")
-    measured = list(sent)[PER_SECOND * WARM_SECONDS :]
-    return sorted((sink.arrived[number] - sent[number]) * 1000 for number in measured)
+    return sorted((sink.arrived[number] - sent[number]) * 1000 for number in list(sent)[warm:])
 
 
 def p99(took: Sequence[float]) -> float:

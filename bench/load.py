@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from bench.setting import paced
+
 
 def request(method: str, path: str, headers: Mapping[str, str], body: Any = None) -> bytes:
     """A request as it goes over the wire."""
@@ -104,9 +106,8 @@ async def at_a_pace(ask: Callable[[], Awaitable[Any]], per_second: float, second
         await ask()
         took.append((time.perf_counter() - began) * 1_000)
 
-    began, asking = time.perf_counter(), set[asyncio.Task[None]]()
-    for number in range(int(per_second * seconds)):
-        await asyncio.sleep(max(0.0, began + number / per_second - time.perf_counter()))
+    asking = set[asyncio.Task[None]]()
+    async for _ in paced(per_second, int(per_second * seconds)):
         asking.add(asyncio.create_task(one()))
     await asyncio.gather(*asking)
     return sorted(took)

@@ -107,6 +107,14 @@ class Progress:
         return (total - first[1]) / (last - first[0])
 
 
+async def paced(per_second: float, count: int) -> AsyncGenerator[int]:
+    """0, 1, 2 and so on at a steady pace, however long what is done with each of them takes."""
+    began = time.perf_counter()
+    for number in range(count):
+        await asyncio.sleep(max(0.0, began + number / per_second - time.perf_counter()))
+        yield number
+
+
 class TimingSink:
     """When each order's mail was accepted, by the number in its subject."""
 

@@ -5,16 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from common.mongo import Mongo
 from crm.records import storage as records
 from crm.records.domain import Kind
 from crm.records.storage import RecordStore
-from crm.settings import Settings
 from crm.timeline import storage as timeline
 from crm.timeline.storage import TimelineStore
-from tests.support.eventually import unique
+from tests.support.databases import database
 from tests.support.plans import plans_of
 from tests.support.platform import Platform
 
@@ -24,11 +22,8 @@ AFTER = (datetime(2026, 11, 23, tzinfo=UTC), "id")
 @pytest.fixture
 async def mongo(platform: Platform) -> AsyncIterator[Mongo]:
     """A database with the indexes of crm, and nothing else in it."""
-    mongo = Mongo(Settings(mongo_url=SecretStr(platform.mongo_url), mongo_database=unique("crm")))
-    await mongo.ensure([*records.INDEXES, *timeline.INDEXES])
-    yield mongo
-    await mongo.client.drop_database(mongo.database.name)
-    await mongo.close()
+    async with database(platform, [*records.INDEXES, *timeline.INDEXES]) as mongo:
+        yield mongo
 
 
 QUERIES: dict[str, Callable[[Mongo], Awaitable[Any]]] = {

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from common.mongo import Mongo
 from identity.connections.storage import ConnectionStore
@@ -19,11 +18,10 @@ from identity.panel.storage import CodeStore
 from identity.passkeys.storage import PasskeyStore
 from identity.recovery.storage import RecoveryStore
 from identity.sessions.storage import SessionStore
-from identity.settings import Settings
 from identity.storage import Store
-from tests.support.eventually import unique
+from tests.support.databases import database
 from tests.support.plans import plans_of
-from tests.support.platform import KEYRING, Platform
+from tests.support.platform import Platform
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 WAY = Way("prt_1", "usr_1", "prt_2", "ses_1")
@@ -32,12 +30,8 @@ WAY = Way("prt_1", "usr_1", "prt_2", "ses_1")
 @pytest.fixture
 async def mongo(platform: Platform) -> AsyncIterator[Mongo]:
     """A database with the indexes of identity, and nothing else in it."""
-    url, name = SecretStr(platform.mongo_url), unique("identity")
-    mongo = Mongo(Settings(mongo_url=url, mongo_database=name, identity_keyring=SecretStr(KEYRING)))
-    await mongo.ensure(INDEXES)
-    yield mongo
-    await mongo.client.drop_database(mongo.database.name)
-    await mongo.close()
+    async with database(platform, INDEXES) as mongo:
+        yield mongo
 
 
 QUERIES: dict[str, Callable[[Mongo], Awaitable[Any]]] = {

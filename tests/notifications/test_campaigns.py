@@ -4,15 +4,14 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
 
 from common.events import CampaignLaunched, MessageRequested, OrderCreated, encode
 from common.mongo import Mongo
 from notifications.campaigns import storage
 from notifications.campaigns.domain import Step
 from notifications.campaigns.storage import FanOuts
-from notifications.settings import Settings
 from tests.notifications.steps import has_partner
+from tests.support.databases import database
 from tests.support.eventually import eventually, unique
 from tests.support.kafka_io import KafkaIO
 from tests.support.partners import announce_partner, change_partner
@@ -169,8 +168,6 @@ async def test_a_campaign_is_forgotten_long_after_it_was_done_and_never_before(p
 
 async def test_nothing_of_campaigns_scans_a_collection(platform: Platform) -> None:
     """House rule 6: neither whose turn it is, nor who is next, nor what is forgotten."""
-    mongo = Mongo(Settings(mongo_url=SecretStr(platform.mongo_url), mongo_database=unique("campaigns")))
-    await mongo.ensure(storage.INDEXES)
 
     async def ask(mongo: Mongo) -> None:
         fan_outs = FanOuts(mongo)
@@ -179,8 +176,7 @@ async def test_nothing_of_campaigns_scans_a_collection(platform: Platform) -> No
         await fan_outs.partners_of_all(Step(), "prt_1", 100)
         await fan_outs.forget_done(datetime.now(UTC))
 
-    plans = await plans_of(mongo, ask)
-    await mongo.client.drop_database(mongo.database.name)
-    await mongo.close()
+    async with database(platform, storage.INDEXES) as mongo:
+        plans = await plans_of(mongo, ask)
     assert len(plans) == 4
     assert not any("COLLSCAN" in plan or "SORT" in plan for plan in plans), plans

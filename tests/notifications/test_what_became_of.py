@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from common.auth import STAFF_ONLY
 from common.dead_letters import storage as dead_letters
@@ -14,8 +13,8 @@ from common.mongo import Mongo
 from notifications import storage
 from notifications.outcomes import storage as outcomes
 from notifications.outcomes.domain import MessageStatus, Outcome
-from notifications.settings import Settings
 from tests.notifications.steps import asked, became_of, consumed, failed, knows, listed, sent, waits
+from tests.support.databases import database
 from tests.support.eventually import eventually, unique
 from tests.support.partners import announce_partner, announce_person
 from tests.support.plans import plans_of
@@ -208,11 +207,8 @@ async def test_what_is_older_than_it_is_kept_is_forgotten_batch_by_batch(platfor
 @pytest.fixture
 async def mongo(platform: Platform) -> AsyncIterator[Mongo]:
     """A database with the indexes of notifications, and nothing else in it."""
-    mongo = Mongo(Settings(mongo_url=SecretStr(platform.mongo_url), mongo_database=unique("notifications")))
-    await mongo.ensure([*storage.INDEXES, *outcomes.INDEXES, *dead_letters.INDEXES])
-    yield mongo
-    await mongo.client.drop_database(mongo.database.name)
-    await mongo.close()
+    async with database(platform, [*storage.INDEXES, *outcomes.INDEXES, *dead_letters.INDEXES]) as mongo:
+        yield mongo
 
 
 async def test_nothing_of_it_scans_a_collection(mongo: Mongo) -> None:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
 
 from common.mongo import Mongo
 from outbox.attachments import handlers, storage
@@ -14,10 +13,10 @@ from outbox.attachments.fetching import Fetcher
 from outbox.attachments.handlers import Attachments
 from outbox.attachments.storage import CHUNK_BYTES, Files
 from outbox.connect import Network
-from outbox.settings import Settings
+from tests.support.databases import database
 from tests.support.eventually import unique
 from tests.support.plans import plans_of
-from tests.support.platform import KEYRING, Platform
+from tests.support.platform import Platform
 
 LIMITS = Limits(10_000_000, 10, 10_000_000, frozenset({"text/plain"}), 60)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,12 +26,8 @@ CONTENT = b"x" * (CHUNK_BYTES + 1)
 @pytest.fixture
 async def mongo(platform: Platform) -> AsyncIterator[Mongo]:
     """A database with the indexes of attachments, and nothing else in it."""
-    url, name = SecretStr(platform.mongo_url), unique("outbox")
-    mongo = Mongo(Settings(mongo_url=url, mongo_database=name, outbox_keyring=SecretStr(KEYRING)))
-    await mongo.ensure(storage.INDEXES)
-    yield mongo
-    await mongo.client.drop_database(mongo.database.name)
-    await mongo.close()
+    async with database(platform, storage.INDEXES) as mongo:
+        yield mongo
 
 
 def attachments(mongo: Mongo) -> Attachments:

@@ -8,20 +8,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from common.mongo import Mongo
 from outbox import search, storage
 from outbox.domain import Status
 from outbox.main import INDEXES
-from outbox.settings import Settings
 from outbox.stops.storage import StopStore
 from outbox.storage import Filter, Store
+from tests.support.databases import database
 from tests.support.eventually import unique
 from tests.support.mail import MailServer
 from tests.support.messages import box, message, request, sender_account, settled
 from tests.support.plans import plans_of
-from tests.support.platform import KEYRING, Platform
+from tests.support.platform import Platform
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 AFTER = (NOW, "msg_1")
@@ -42,17 +41,8 @@ FILTERS = [
 @pytest.fixture
 async def mongo(platform: Platform) -> AsyncIterator[Mongo]:
     """A database with the indexes of the outbox, and nothing else in it."""
-    mongo = Mongo(
-        Settings(
-            mongo_url=SecretStr(platform.mongo_url),
-            mongo_database=unique("outbox"),
-            outbox_keyring=SecretStr(KEYRING),
-        )
-    )
-    await mongo.ensure(INDEXES)
-    yield mongo
-    await mongo.client.drop_database(mongo.database.name)
-    await mongo.close()
+    async with database(platform, INDEXES) as mongo:
+        yield mongo
 
 
 async def test_no_list_scans_the_collection_whatever_is_filtered(mongo: Mongo, platform: Platform) -> None:

@@ -7,17 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from common.mongo import Document, Mongo
+from common.mongo import Document
 from outbox import storage
 from outbox.domain import Status
-from outbox.settings import Settings
 from outbox.storage import Store
+from tests.support.databases import database
 from tests.support.eventually import eventually, unique
 from tests.support.mail import MailServer
 from tests.support.messages import box, message, request, sender_account, settled
-from tests.support.platform import KEYRING, Platform
+from tests.support.platform import Platform
 
 SENT_AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MOMENT = timedelta(milliseconds=1)
@@ -26,16 +25,8 @@ MOMENT = timedelta(milliseconds=1)
 @pytest.fixture
 async def store(platform: Platform) -> AsyncIterator[Store]:
     """The box in a database of its own."""
-    settings = Settings(
-        mongo_url=SecretStr(platform.mongo_url),
-        mongo_database=unique("outbox"),
-        outbox_keyring=SecretStr(KEYRING),
-    )
-    mongo = Mongo(settings)
-    await mongo.ensure(storage.INDEXES)
-    yield Store(mongo)
-    await mongo.client.drop_database(mongo.database.name)
-    await mongo.close()
+    async with database(platform, storage.INDEXES) as mongo:
+        yield Store(mongo)
 
 
 ages = st.one_of(

@@ -7,17 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from common.mongo import Mongo
 from outbox.rates.domain import next_day
 from outbox.rates.storage import RateStore
-from outbox.settings import Settings
 from tests.outbox.scripted import Scripted, listening
+from tests.support.databases import database
 from tests.support.eventually import unique
 from tests.support.mail import MailServer
 from tests.support.messages import box, message, request, sender_account, settled
-from tests.support.platform import KEYRING, Platform, Service
+from tests.support.platform import Platform, Service
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -25,11 +24,8 @@ NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 @pytest.fixture
 async def mongo(platform: Platform) -> AsyncGenerator[Mongo]:
     """A database with nothing in it."""
-    url, name = SecretStr(platform.mongo_url), unique("outbox")
-    mongo = Mongo(Settings(mongo_url=url, mongo_database=name, outbox_keyring=SecretStr(KEYRING)))
-    yield mongo
-    await mongo.client.drop_database(mongo.database.name)
-    await mongo.close()
+    async with database(platform) as mongo:
+        yield mongo
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +20,7 @@ log = logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class ProblemDocument(BaseModel):
@@ -54,6 +55,11 @@ def provided(kind: type[T]) -> Any:
     return Depends(get)
 
 
+def address_of(request: Request) -> str:
+    """The network address that a request came from; empty when that is not known."""
+    return request.client.host if request.client else ""
+
+
 class Page(BaseModel, Generic[T]):
     """A part of a list; `next` asks for the following part, null at the end."""
 
@@ -80,6 +86,44 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
     except ValueError:
         raise Invalid("`cursor` must be the `next` of an earlier page, unchanged.") from None
     return position
+
+
+def id_position(cursor: str | None) -> str:
+    """The position in a cursor of a list that is sorted by one text, such as the id; empty at its start.
+
+    Raises Invalid.
+    """
+    [position] = decode_cursor(cursor, 1) if cursor else [""]
+    return str(position)
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Identified = TypeVar("Identified", bound=_Identified)
+
+
+def next_cursor(found: Sequence[T], limit: int, position: Callable[[T], Sequence[Any]]) -> str | None:
+    """The cursor that stands after the last of a page, if there is more: `found` are up to one more than `limit`."""
+    return encode_cursor(position(found[limit - 1])) if len(found) > limit else None
+
+
+def page_of(
+    found: Sequence[T], limit: int, view: Callable[[T], V], position: Callable[[T], Sequence[Any]],
+    total: int | None = None,
+) -> Page[V]:  # fmt: skip
+    """A page: `found` are up to one more than `limit`, `position` is where the list stands after one."""
+    items = [view(one) for one in found[:limit]]
+    return Page(items=items, next=next_cursor(found, limit, position), total=total)
+
+
+def page_by_id(
+    found: Sequence[Identified], limit: int, view: Callable[[Identified], V], total: int | None = None
+) -> Page[V]:
+    """The same of a list that is sorted by id."""
+    return page_of(found, limit, view, lambda one: [one.id], total)
 
 
 def _in_utc(time: datetime) -> datetime:

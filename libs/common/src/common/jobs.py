@@ -109,12 +109,27 @@ class Job:
                 self.trouble = None
 
 
-def every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> Job:
-    """The job that does `work` at once, and again so long after it was done."""
+def every(seconds: float, name: str, work: Callable[[], Awaitable[None]], *, at_once: bool = True) -> Job:
+    """The job that does `work` again and again, so long after it was done; `at_once` for the first time, too."""
 
     async def run(stop: Stop) -> None:
+        if not at_once:
+            await stop.wait_for(seconds)
         while not stop.is_set():
             await work()
             await stop.wait_for(seconds)
+
+    return Job(name, run)
+
+
+def whenever(woken: asyncio.Event, seconds: float, name: str, work: Callable[[], Awaitable[object]]) -> Job:
+    """The job that does `work` when it is `woken`, after `seconds` in any case, and again at once while that returns
+    that something was done."""
+
+    async def run(stop: Stop) -> None:
+        while not stop.is_set():
+            woken.clear()
+            if not await work():
+                await stop.wait_or(woken, seconds)
 
     return Job(name, run)

@@ -87,6 +87,11 @@ def traceparent_of(span: Span) -> str | None:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
+def current_traceparent() -> str | None:
+    """The `traceparent` that continues what is done at this moment; None when nothing is traced."""
+    return traceparent_of(trace.get_current_span())
+
+
 def is_sampled(traceparent: str | None) -> bool:
     """True when whoever began the trace wants it recorded."""
     context = context_of(traceparent)

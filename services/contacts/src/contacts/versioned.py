@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from opentelemetry import trace
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from common.errors import ChangedMeanwhile, NotFound
 from common.mongo import Document, PartnerCollection
-from common.telemetry import traceparent_of
+from common.telemetry import current_traceparent
 
 PLATFORM = "platform"
 """Who changed it, when it was nobody's own doing."""
@@ -136,7 +135,7 @@ class Versioned:
     def _change(self, by: str) -> Document:
         change: Document = {"changed_at": datetime.now(UTC), "changed_by": by}
         if self._announce:
-            change |= {"announce": True, "trace": traceparent_of(trace.get_current_span())}
+            change |= {"announce": True, "trace": current_traceparent()}
         return change
 
 

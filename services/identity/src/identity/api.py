@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn, PermissionMissing
-from common.http import Cursor, Limit, Page, RequestKey, decode_cursor, encode_cursor, errors, provided
+from common.http import Cursor, Limit, Page, RequestKey, errors, id_position, page_by_id, provided
 from identity import handlers
 from identity.domain import CannotGrant, EmailTaken, OwnerFixed
 from identity.handlers import Identity
@@ -47,10 +47,8 @@ async def list_partners(
     caller: Staff, identity: IdentityDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[PartnerView]:
     """Staff: every partner, by id."""
-    [after] = decode_cursor(cursor, 1) if cursor else [""]
-    found = await identity.store.partners_of_all(str(after), limit + 1)
-    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
-    return Page(items=[PartnerView.of(partner) for partner in found[:limit]], next=following)
+    found = await identity.store.partners_of_all(id_position(cursor), limit + 1)
+    return page_by_id(found, limit, PartnerView.of)
 
 
 @router.get("/partner", tags=["partners"], responses=errors(NotSignedIn, NotFound))
@@ -69,10 +67,7 @@ async def change_partner(change: PartnerChange, caller: UsersWriter, identity: I
 @router.get("/me", tags=["users"], responses=errors(NotSignedIn, ActingForAnother, NotFound))
 async def me(caller: SignedIn, identity: IdentityDep) -> UserView:
     """The caller himself. Whoever acts for somebody else asks `GET /entry`."""
-    user = await identity.store.user(caller.partner_id, caller.user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
-    return UserView.of(user)
+    return UserView.of(await handlers.known_user(identity, caller.partner_id, caller.user_id))
 
 
 @router.get("/permissions", tags=["users"], responses=errors(NotSignedIn))
@@ -94,10 +89,8 @@ async def list_users(
     caller: UsersReader, identity: IdentityDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[UserView]:
     """The users of the caller's partner, by id."""
-    [after] = decode_cursor(cursor, 1) if cursor else [""]
-    found = await identity.store.users_of(caller.partner_id, str(after), limit + 1)
-    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
-    return Page(items=[UserView.of(user) for user in found[:limit]], next=following)
+    found = await identity.store.users_of(caller.partner_id, id_position(cursor), limit + 1)
+    return page_by_id(found, limit, UserView.of)
 
 
 @router.patch("/users/{user_id}", tags=["users"], responses=ALWAYS | errors(NotFound, OwnerFixed, CannotGrant))

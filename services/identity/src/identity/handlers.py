@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from opentelemetry import trace
 from pymongo.errors import DuplicateKeyError
 
 from common.auth import Caller
@@ -12,7 +11,7 @@ from common.errors import NotFound
 from common.events import Language
 from common.ids import new_id
 from common.relay import StateRelay
-from common.telemetry import traceparent_of
+from common.telemetry import current_traceparent
 from identity.clients import Passwords
 from identity.domain import (
     OWNER_PERMISSIONS,
@@ -61,7 +60,7 @@ async def create_partner(
         owner = replace(owner, permissions=OWNER_PERMISSIONS)
         await _add_user(identity, owner, partner, password, [owner.email, owner.name, partner.name])
     try:
-        await identity.store.add_partner(partner, _trace(), request)
+        await identity.store.add_partner(partner, current_traceparent(), request)
     except DuplicateKeyError:
         made = await identity.store.partner_of_request(request or "") or await identity.store.partner(partner.id)
         if made is None:
@@ -111,7 +110,7 @@ async def secure(
     Raises EmailTaken, or Conflict for whatever else is taken.
     """
     changed = await identity.store.secure(
-        user, change, trace=_trace(), sign_out=sign_out, news=news, where=where, also=also
+        user, change, trace=current_traceparent(), sign_out=sign_out, news=news, where=where, also=also
     )
     identity.user_relay.wake()
     identity.mails.written.set()
@@ -124,8 +123,8 @@ def _addressee(user: User, partner: Partner | None, address: str | None = None) 
 
 
 async def change_partner(identity: Identity, partner_id: str, change: dict[str, Any]) -> Partner:
-    """Change some fields of the caller's partner, and announce it. Raises NotFound."""
-    partner = await identity.store.change_partner(partner_id, change, _trace())
+    """Change some fields of a partner, and announce it. Raises NotFound."""
+    partner = await identity.store.change_partner(partner_id, change, current_traceparent())
     if partner is None:
         raise NotFound("There is no such partner.")
     identity.partner_relay.wake()
@@ -156,7 +155,7 @@ async def change_user(identity: Identity, caller: Caller, user_id: str, change: 
 
     Raises NotFound, CannotGrant, and OwnerFixed for the owner's permissions, or anything of his by another.
     """
-    user = await _known(identity, caller.partner_id, user_id)
+    user = await known_user(identity, caller.partner_id, user_id)
     gives = {"permissions", "roles"} & change.keys()
     if user.is_owner and (gives or caller.user_id != user.id):
         raise OwnerFixed("The owner keeps all permissions; only he changes his own name.")
@@ -175,21 +174,22 @@ async def _write(identity: Identity, user: User, change: dict[str, Any]) -> User
         return user
     if change.keys() == {"name"}:
         return await identity.store.rename_user(user.partner_id, user.id, change["name"])
-    changed = await identity.store.revoke(user.partner_id, user.id, change, trace=_trace(), sign_out=False)
+    changed = await identity.store.revoke(user.partner_id, user.id, change, trace=current_traceparent(), sign_out=False)
     identity.user_relay.wake()
     return changed
 
 
 async def remove_user(identity: Identity, caller: Caller, user_id: str) -> None:
     """Raises NotFound, OwnerFixed."""
-    user = await _known(identity, caller.partner_id, user_id)
+    user = await known_user(identity, caller.partner_id, user_id)
     if user.is_owner:
         raise OwnerFixed("The owner cannot be deleted.")
-    await identity.store.remove_user(caller.partner_id, user_id, _trace())
+    await identity.store.remove_user(caller.partner_id, user_id, current_traceparent())
     identity.user_relay.wake()
 
 
-async def _known(identity: Identity, partner_id: str, user_id: str) -> User:
+async def known_user(identity: Identity, partner_id: str, user_id: str) -> User:
+    """A user of this partner. Raises NotFound."""
     user = await identity.store.user(partner_id, user_id)
     if user is None:
         raise NotFound("There is no such user.")
@@ -206,7 +206,3 @@ async def create_staff(identity: Identity, email: str, password: str, permission
     user = User(new_id("usr"), PLATFORM, email.casefold(), "Staff", permissions, password_hash)
     await identity.store.add_user(user)
     return True
-
-
-def _trace() -> str | None:
-    return traceparent_of(trace.get_current_span())

@@ -43,11 +43,11 @@ async def replace_account(outbox: Outbox, account: Account) -> Account:
 
 def _sealed(outbox: Outbox, account: Account) -> Account:
     outbox.places.check(account.via)
-    owner, seal = f"{account.partner_id}/{account.id}", outbox.keyring.seal
+    secret, reports_secret, seal = account.secret, account.reports_secret, outbox.keyring.seal
     return replace(
         account,
-        secret=seal(account.secret, owner) if account.secret else None,
-        reports_secret=seal(account.reports_secret, f"{owner}/reports") if account.reports_secret else None,
+        secret=seal(secret, account.sealed_for) if secret else None,
+        reports_secret=seal(reports_secret, account.reports_sealed_for) if reports_secret else None,
     )
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.events import MessageChannel
-from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provided, time_position
+from common.http import Cursor, Limit, Page, Time, errors, next_cursor, provided, time_position
 from common.mongo import Document
 from outbox import account_handlers, account_schemas, exports, handlers
 from outbox.account_schemas import AccountFields, AccountHealth, AccountView, TestResult, view_of
@@ -52,7 +52,7 @@ router = APIRouter()
 ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 
 
-def _filter(
+async def _filter(
     channel: MessageChannel | None = None,
     status: Status | None = None,
     recipient: Text = None,
@@ -89,9 +89,7 @@ async def _page(
 ) -> tuple[list[Document], str | None]:
     """(messages, the cursor of the following page). Raises Invalid."""
     found = await outbox.store.page(caller.partner_id, chosen, time_position(cursor), limit + 1)
-    last = found[limit - 1] if len(found) > limit else None
-    following = encode_cursor([last[chosen.by].isoformat(), last["_id"]]) if last else None
-    return found[:limit], following
+    return found[:limit], next_cursor(found, limit, lambda one: [one[chosen.by].isoformat(), one["_id"]])
 
 
 @router.get("/messages.csv", tags=["box"], responses=ALWAYS, response_class=StreamingResponse)

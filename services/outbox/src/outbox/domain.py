@@ -189,6 +189,16 @@ class Account:
     reports_secret: str | None = field(default=None, repr=False)
     """What its gateway signs reports with; sealed."""
 
+    @property
+    def sealed_for(self) -> str:
+        """The owner that `secret` is sealed for."""
+        return f"{self.partner_id}/{self.id}"
+
+    @property
+    def reports_sealed_for(self) -> str:
+        """The same of `reports_secret`."""
+        return f"{self.sealed_for}/reports"
+
     def goes_where(self, other: "Account") -> bool:
         """True when the secret would go to the same server, for the same user, protected in the same way."""
         return self.via.destination == other.via.destination

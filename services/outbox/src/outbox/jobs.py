@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from common import metrics
-from common.jobs import Job, Stop
+from common.jobs import Job, every
 from outbox import account_handlers, handlers
 from outbox.attachments.handlers import tidy_up
 from outbox.handlers import Outbox
@@ -12,26 +12,21 @@ from outbox.stops.handlers import Stops, tell_owners
 
 def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float, attachments_look_seconds: float) -> list[Job]:
     """Everything that runs beside requests and records."""
+    looks: tuple[tuple[float, str, Callable[[], Awaitable[None]]], ...] = (
+        (1.0, "taking back", lambda: _take_back(outbox)),
+        (1.0, "relay", lambda: handlers.relay(outbox)),
+        (2.0, "account search", lambda: account_handlers.find_accounts(outbox)),
+        (1.0, "account stops", lambda: tell_owners(stops)),
+        (10.0, "queue metrics", lambda: _measure(outbox, stops)),
+        (prune_look_seconds, "pruning", lambda: handlers.prune(outbox)),
+        (attachments_look_seconds, "attachments", lambda: tidy_up(outbox.attachments)),
+    )
     return [
         Job("delivery", outbox.delivery.claims),
         Job("delivery results", outbox.delivery.finish),
         Job("delivery leases", outbox.delivery.leases),
-        _every(1.0, "taking back", lambda: _take_back(outbox)),
-        _every(1.0, "relay", lambda: handlers.relay(outbox)),
-        _every(2.0, "account search", lambda: account_handlers.find_accounts(outbox)),
-        _every(1.0, "account stops", lambda: tell_owners(stops)),
-        _every(10.0, "queue metrics", lambda: _measure(outbox, stops)),
-        _every(prune_look_seconds, "pruning", lambda: handlers.prune(outbox)),
-        _every(attachments_look_seconds, "attachments", lambda: tidy_up(outbox.attachments)),
+        *(every(*look, at_once=False) for look in looks),
     ]
-
-
-def _every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> Job:
-    async def run(stop: Stop) -> None:
-        while not await stop.wait_for(seconds):
-            await work()
-
-    return Job(name, run)
 
 
 async def _take_back(outbox: Outbox) -> None:

@@ -36,7 +36,7 @@ class Providers:
         if account.secret is None:
             return None
         try:
-            return self.keyring.open(account.secret, f"{account.partner_id}/{account.id}")
+            return self.keyring.open(account.secret, account.sealed_for)
         except SecretUnreadable:
             words = "the password cannot be read any more: set it again"
             raise Refused(Answer(Outcome.ACCOUNT_REFUSED, reply=words)) from None

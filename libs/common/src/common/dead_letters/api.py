@@ -11,7 +11,7 @@ from common.dead_letters.handlers import DeadLetters
 from common.dead_letters.schemas import DeadLetterDetail, DeadLetterView, Discard, OpenCount, Replayed, WhichLetters
 from common.dead_letters.storage import Filter
 from common.errors import Invalid, NotSignedIn, PermissionMissing
-from common.http import Cursor, Limit, Page, encode_cursor, errors, provided, time_position
+from common.http import Cursor, Limit, Page, errors, page_of, provided, time_position
 
 DeadLettersDep = Annotated[DeadLetters, provided(DeadLetters)]
 Reader = Annotated[Caller, requires(Permission.DEAD_LETTERS_READ)]
@@ -30,10 +30,8 @@ async def list_dead_letters(
     """Staff: records that this service could not process, newest first, without their contents (F6)."""
     chosen = Filter(topic, reason, status)
     found = await letters.store.page(chosen, time_position(cursor), limit + 1)
-    last = found[limit - 1] if len(found) > limit else None
-    following = encode_cursor([last["at"].isoformat(), last["_id"]]) if last else None
     count = await letters.store.count(chosen) if total else None
-    return Page(items=[DeadLetterView.of(one) for one in found[:limit]], next=following, total=count)
+    return page_of(found, limit, DeadLetterView.of, lambda one: [one["at"].isoformat(), one["_id"]], count)
 
 
 @router.get("/counts", responses=ALWAYS)

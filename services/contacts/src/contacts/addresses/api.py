@@ -13,10 +13,10 @@ from common.http import (
     Limit,
     Page,
     RequestKey,
-    decode_cursor,
-    encode_cursor,
     errors,
     etag,
+    id_position,
+    page_by_id,
     provided,
     version_of,
 )
@@ -58,10 +58,8 @@ async def list_addresses(
     cursor: Cursor = None,
 ) -> Page[AddressView]:
     """The partner's addresses; with `type`, those that have it."""
-    [after] = decode_cursor(cursor, 1) if cursor else [""]
-    found = await addresses.page(caller.partner_id, type, str(after), limit + 1)
-    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
-    return Page(items=[AddressView.of(address) for address in found[:limit]], next=following)
+    found = await addresses.page(caller.partner_id, type, id_position(cursor), limit + 1)
+    return page_by_id(found, limit, AddressView.of)
 
 
 @router.get("/addresses/{address_id}", responses=ALWAYS | errors(NotFound))

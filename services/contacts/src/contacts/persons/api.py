@@ -14,10 +14,10 @@ from common.http import (
     Limit,
     Page,
     RequestKey,
-    decode_cursor,
-    encode_cursor,
     errors,
     etag,
+    id_position,
+    page_by_id,
     provided,
     version_of,
 )
@@ -67,11 +67,9 @@ async def list_persons(
     cursor: Cursor = None,
 ) -> Page[PersonView]:  # fmt: skip
     """The partner's contact persons; with `role`, its holders; with `q`, whom it finds ("lodz" finds "Łódź")."""
-    [after] = decode_cursor(cursor, 1) if cursor else [""]
-    found = await desk.persons.page(caller.partner_id, role, q, str(after), limit + 1)
-    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
+    found = await desk.persons.page(caller.partner_id, role, q, id_position(cursor), limit + 1)
     count = await desk.persons.count(caller.partner_id, role, q) if total else None
-    return Page(items=[PersonView.of(person) for person in found[:limit]], next=following, total=count)
+    return page_by_id(found, limit, PersonView.of, count)
 
 
 @router.get("/persons.csv", responses=ALWAYS, response_class=StreamingResponse)

@@ -12,10 +12,10 @@ from common.http import (
     Limit,
     Page,
     RequestKey,
-    decode_cursor,
-    encode_cursor,
     errors,
     etag,
+    id_position,
+    page_by_id,
     provided,
     version_of,
 )
@@ -53,10 +53,8 @@ async def list_records(
     cursor: Cursor = None,
 ) -> Page[RecordView]:
     """The partner's records; `supplier=true` is the supplier list (C2)."""
-    [after] = decode_cursor(cursor, 1) if cursor else [""]
-    found = await store.page(caller.partner_id, kind, supplier, email, str(after), limit + 1)
-    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
-    return Page(items=[RecordView.of(record) for record in found[:limit]], next=following)
+    found = await store.page(caller.partner_id, kind, supplier, email, id_position(cursor), limit + 1)
+    return page_by_id(found, limit, RecordView.of)
 
 
 @router.get("/records/{record_id}", responses=ALWAYS | errors(NotFound))

@@ -1,13 +1,12 @@
 """The timeline over HTTP."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
 
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
-from common.http import Cursor, Limit, Page, encode_cursor, errors, provided, time_position
+from common.http import Cursor, Limit, Page, errors, page_of, provided, time_position
 from common.mongo import Document
 from crm.records.handlers import get_record
 from crm.records.storage import RecordStore
@@ -44,7 +43,4 @@ async def timeline_of_order(
 
 
 def _page(found: list[Document], limit: int) -> Page[TimelineEntry]:
-    last = found[limit - 1] if len(found) > limit else None
-    at: datetime | None = last["at"] if last else None
-    following = encode_cursor([at.isoformat(), last["_id"]]) if last and at else None
-    return Page(items=[TimelineEntry.of(one) for one in found[:limit]], next=following)
+    return page_of(found, limit, TimelineEntry.of, lambda one: [one["at"].isoformat(), one["_id"]])

@@ -7,7 +7,7 @@ from fastapi import Request as HttpRequest
 
 from common.auth import SignedIn
 from common.errors import Invalid, NotFound, NotSignedIn
-from common.http import errors, provided
+from common.http import address_of, errors, provided
 from identity.account import handlers
 from identity.account.handlers import Account, Asker
 from identity.account.schemas import (
@@ -128,4 +128,4 @@ async def remove_passkey(
 
 
 def _asker(caller: SignedIn, change: Proven, request: HttpRequest) -> Asker:
-    return Asker(caller, change.proof.to_domain(), request.client.host if request.client else "")
+    return Asker(caller, change.proof.to_domain(), address_of(request))

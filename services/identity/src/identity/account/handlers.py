@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.auth import Caller
-from common.errors import NotFound
 from identity.domain import User
-from identity.handlers import Identity, letter_to, secure
+from identity.handlers import Identity, known_user, letter_to, secure
 from identity.mails.domain import LetterKind
 from identity.passkeys import handlers as passkey_handlers
 from identity.passkeys.domain import Passkey
@@ -48,10 +47,7 @@ class Asker:
 
 async def own(account: Account, caller: Caller) -> User:
     """The caller himself. Raises NotFound."""
-    user = await account.identity.store.user(caller.partner_id, caller.user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
-    return user
+    return await known_user(account.identity, caller.partner_id, caller.user_id)
 
 
 async def proven(account: Account, asker: Asker) -> User:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
-from common.http import Cursor, Limit, Page, decode_cursor, encode_cursor, errors, provided
+from common.http import Cursor, Limit, Page, errors, id_position, page_by_id, provided
 from identity.connections import handlers
 from identity.connections.domain import MastersNotAllowed
 from identity.connections.handlers import Connections
@@ -43,10 +43,8 @@ async def list_clients(
     partner_id: str, _: Staff, connections: ConnectionsDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ConnectionView]:
     """Staff: the clients that a partner was ever connected with, by id."""
-    [after] = decode_cursor(cursor, 1) if cursor else [""]
-    found = await connections.store.clients_of_all_partners(partner_id, str(after), limit + 1)
-    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
-    return Page(items=[ConnectionView.of(one) for one in found[:limit]], next=following)
+    found = await connections.store.clients_of_all_partners(partner_id, id_position(cursor), limit + 1)
+    return page_by_id(found, limit, ConnectionView.of)
 
 
 @router.put("/users/{user_id}/master", responses=ALWAYS | errors(NotFound, MastersNotAllowed))
@@ -60,10 +58,8 @@ async def list_access(
     caller: Reader, connections: ConnectionsDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[PartnerAccessView]:
     """The partners that staff connected with the caller's account, and what access each has (E4)."""
-    [after] = decode_cursor(cursor, 1) if cursor else [""]
-    found = await connections.store.of_client(caller.partner_id, str(after), limit + 1)
-    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
-    return Page(items=[PartnerAccessView.of(one) for one in found[:limit]], next=following)
+    found = await connections.store.of_client(caller.partner_id, id_position(cursor), limit + 1)
+    return page_by_id(found, limit, PartnerAccessView.of)
 
 
 @router.put("/partner-access/{partner_id}", responses=ALWAYS | errors(NotFound, CannotGrant))

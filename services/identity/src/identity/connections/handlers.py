@@ -5,17 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from opentelemetry import trace
-
 from common.auth import Caller
 from common.errors import Invalid, NotFound
 from common.events import PartnerChanged, Received
 from common.ids import new_id
-from common.relay import StateRelay
-from common.telemetry import traceparent_of
 from identity.connections.domain import Access, Connection, MastersNotAllowed, check_scope, check_until
 from identity.connections.storage import ConnectionStore
 from identity.domain import Partner, User, check_grant
+from identity.handlers import Identity, change_partner, known_user
 from identity.storage import Store
 
 
@@ -24,18 +21,19 @@ class Connections:
     """What the use cases work with. `changed` wakes whoever ends entries."""
 
     store: ConnectionStore
-    accounts: Store
-    partner_relay: StateRelay
+    identity: Identity
     longest: timedelta
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def accounts(self) -> Store:
+        """Partners and users."""
+        return self.identity.store
 
 
 async def allow_masters(connections: Connections, partner_id: str, *, allowed: bool) -> Partner:
     """Staff: whether a partner may have master users (E1). Raises NotFound."""
-    partner = await connections.accounts.change_partner(partner_id, {"masters_allowed": allowed}, _trace())
-    if partner is None:
-        raise NotFound("There is no such partner.")
-    connections.partner_relay.wake()
+    partner = await change_partner(connections.identity, partner_id, {"masters_allowed": allowed})
     connections.changed.set()
     return partner
 
@@ -69,8 +67,7 @@ async def keep_names(connections: Connections, events: Sequence[Received[Partner
 
 async def mark_master(connections: Connections, caller: Caller, user_id: str, *, is_master: bool) -> User:
     """An administrator of the partner marks a user of it (E2). Raises NotFound, MastersNotAllowed."""
-    if await connections.accounts.user(caller.partner_id, user_id) is None:
-        raise NotFound("There is no such user.")
+    await known_user(connections.identity, caller.partner_id, user_id)
     partner = await connections.accounts.partner(caller.partner_id)
     if is_master and not (partner and partner.masters_allowed):
         raise MastersNotAllowed("Ask the support of the platform to let your company have master users.")
@@ -106,7 +103,3 @@ async def take_access(connections: Connections, caller: Caller, partner_id: str)
     if not await connections.store.take(caller.partner_id, partner_id):
         raise NotFound("No such partner has access.")
     connections.changed.set()
-
-
-def _trace() -> str | None:
-    return traceparent_of(trace.get_current_span())

@@ -15,4 +15,4 @@ __all__ = ["INDEXES", "subscriptions", "wire"]
 def wire(settings: Settings, mongo: Mongo, identity: Identity) -> Connections:
     """Its use cases."""
     longest = timedelta(days=settings.access_days)
-    return Connections(ConnectionStore(mongo), identity.store, identity.partner_relay, longest)
+    return Connections(ConnectionStore(mongo), identity, longest)

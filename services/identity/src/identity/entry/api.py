@@ -6,15 +6,15 @@ from fastapi import APIRouter, Response
 
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
-from common.http import Cursor, Limit, Page, encode_cursor, errors, provided, time_position
+from common.http import Cursor, Limit, Page, errors, page_of, provided, time_position
 from identity.entry import handlers
 from identity.entry.domain import Entry, NotWaiting, State
 from identity.entry.handlers import Entries
 from identity.entry.schemas import EntryView, Leaving, Left
-from identity.schemas import Token
 from identity.sessions import handlers as session_handlers
 from identity.sessions.domain import InvalidGrant
 from identity.sessions.handlers import Sessions
+from identity.sessions.schemas import token_for
 
 EntriesDep = Annotated[Entries, provided(Entries)]
 SessionsDep = Annotated[Sessions, provided(Sessions)]
@@ -44,9 +44,7 @@ async def list_our_entries(
 
 
 def _page(found: list[Entry], limit: int) -> Page[EntryView]:
-    last = found[limit - 1] if len(found) > limit else None
-    following = encode_cursor([last.at.isoformat(), last.id]) if last else None
-    return Page(items=[EntryView.of(entry) for entry in found[:limit]], next=following)
+    return page_of(found, limit, EntryView.of, lambda one: [one.at.isoformat(), one.id])
 
 
 @router.post("/entries/{entry_id}/confirm", responses=ALWAYS | errors(NotFound, NotWaiting))
@@ -91,5 +89,4 @@ async def leave(
     if leaving.refresh_token is None:
         return Left(own=None)
     issued = await session_handlers.refresh(sessions, leaving.refresh_token.get_secret_value())
-    lifetime = int(sessions.keys.signer.lifetime.total_seconds())
-    return Left(own=Token(access_token=issued.access, expires_in=lifetime, refresh_token=str(issued.refresh)))
+    return Left(own=token_for(sessions, issued))

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from opentelemetry import trace
-
 from common.auth import Caller
 from common.errors import Conflict, NotFound
 from common.ids import new_id
 from common.logs import logger
 from common.relay import StateRelay
-from common.telemetry import traceparent_of
+from common.telemetry import current_traceparent
 from identity.connections.domain import Access
 from identity.connections.handlers import Connections
 from identity.entry.domain import (
@@ -225,7 +223,7 @@ async def forget(entries: Entries) -> None:
 
 async def end_one(entries: Entries, entry: Entry, because: Because, by: str | None) -> None:
     """End an open entry and announce it; a no-op when it is not open any more."""
-    now, traceparent = datetime.now(UTC), traceparent_of(trace.get_current_span())
+    now, traceparent = datetime.now(UTC), current_traceparent()
     if await entries.store.end(entry, because, by, now, traceparent):
         log.info("entry_ended", entry=entry.id, because=because)
         entries.relay.wake()

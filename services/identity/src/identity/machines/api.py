@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 
 from common.auth import Caller, Permission, requires
 from common.errors import Conflict, Invalid, NotFound, NotSignedIn, PermissionMissing
-from common.http import Cursor, Limit, Page, decode_cursor, encode_cursor, errors, provided
+from common.http import Cursor, Limit, Page, errors, id_position, page_by_id, provided
 from identity.domain import CannotGrant
 from identity.machines import handlers
 from identity.machines.handlers import Machines
@@ -34,10 +34,8 @@ async def list_machines(
     caller: Reader, machines: MachinesDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[MachineView]:
     """The machines of the caller's partner, by id."""
-    [after] = decode_cursor(cursor, 1) if cursor else [""]
-    found = await machines.store.of_partner(caller.partner_id, str(after), limit + 1)
-    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
-    return Page(items=[MachineView.of(machine) for machine in found[:limit]], next=following)
+    found = await machines.store.of_partner(caller.partner_id, id_position(cursor), limit + 1)
+    return page_by_id(found, limit, MachineView.of)
 
 
 @router.post("/{machine_id}/secret", responses=ALWAYS | errors(NotFound, CannotGrant, Conflict))

@@ -4,13 +4,11 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from opentelemetry import trace
-
 from common.auth import Caller
 from common.errors import Conflict, NotFound
 from common.ids import new_id
 from common.relay import StateRelay
-from common.telemetry import traceparent_of
+from common.telemetry import current_traceparent
 from identity.domain import check_grant
 from identity.keys.domain import Grant
 from identity.keys.handlers import Keys, issue
@@ -54,7 +52,7 @@ async def renew_secret(machines: Machines, caller: Caller, machine_id: str, over
         change |= {"previous_hash": machine.secret_hash, "previous_until": datetime.now(UTC) + overlap}
         changed = await machines.store.change_secret(machine, change)
     else:
-        changed = await machines.store.replace_secret(machine, change, _trace())
+        changed = await machines.store.replace_secret(machine, change, current_traceparent())
         machines.relay.wake()
     if changed is None:
         raise Conflict("Somebody else made a new secret at the same moment. Look whether you still need one.")
@@ -63,7 +61,7 @@ async def renew_secret(machines: Machines, caller: Caller, machine_id: str, over
 
 async def remove(machines: Machines, caller: Caller, machine_id: str) -> None:
     """Raises NotFound."""
-    if not await machines.store.remove(caller.partner_id, machine_id, _trace()):
+    if not await machines.store.remove(caller.partner_id, machine_id, current_traceparent()):
         raise NotFound("There is no such machine.")
     machines.relay.wake()
 
@@ -78,7 +76,3 @@ async def token(machines: Machines, machine_id: str, secret: str, scope: str) ->
     await machines.store.used(machine, now)
     grant = Grant(machine.id, machine.partner_id, permissions, machine.version, machine.id)
     return await issue(machines.keys, grant), permissions
-
-
-def _trace() -> str | None:
-    return traceparent_of(trace.get_current_span())

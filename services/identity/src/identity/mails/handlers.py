@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from opentelemetry import trace
-
 from common.events import Content, EventRef, MessageRequested, Recipient, encode
 from common.ids import computed_id, new_id
 from common.kafka.connection import Kafka
 from common.keyring import Keyring
-from common.telemetry import traceparent_of
+from common.telemetry import current_traceparent
 from identity.mails import words
 from identity.mails.domain import Addressee, Letter, LetterKind, MailedToken, Mailing, harmless, hash_of, new_token
 from identity.mails.storage import LetterStore
@@ -57,7 +55,7 @@ def write(mails: Mails, kind: LetterKind, to: Addressee, asked_by: str = "") -> 
         at=now,
         sealed=sealed,
         expires_at=token.expires_at if token else None,
-        trace=traceparent_of(trace.get_current_span()),
+        trace=current_traceparent(),
     )
     return Mailing(letter, token)
 

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from common.auth import SignedIn
 from common.errors import Invalid, NotFound, NotSignedIn
-from common.http import Cursor, Limit, decode_cursor, encode_cursor, errors, provided
-from identity.connections.domain import client_key
+from common.http import Cursor, Limit, errors, id_position, page_of, provided
 from identity.entry.domain import NoConfirmationNeeded, NotMaster
 from identity.entry.schemas import EntryView
 from identity.panel import handlers
@@ -27,14 +26,10 @@ async def panel(
     caller: SignedIn, panel: PanelDep, q: Typed = "", limit: Limit = 50, cursor: Cursor = None
 ) -> PanelView:
     """For a master user (`is_master` of `GET /me`): the own account, and all clients that gave access (E3)."""
-    [after] = decode_cursor(cursor, 1) if cursor else [""]
     partner, now = await handlers.master_partner(panel, caller), datetime.now(UTC)
-    found = await handlers.clients(panel, caller, q, str(after), limit + 1)
-    last = found[limit - 1].connection if len(found) > limit else None
-    following = encode_cursor([client_key(last.client_name, last.client_id)]) if last else None
-    return PanelView(
-        own=Account.of(partner), items=[ClientView.of(client, now) for client in found[:limit]], next=following
-    )
+    found = await handlers.clients(panel, caller, q, id_position(cursor), limit + 1)
+    page = page_of(found, limit, lambda client: ClientView.of(client, now), lambda client: [client.key])
+    return PanelView(own=Account.of(partner), items=page.items, next=page.next)
 
 
 @router.post("/{client_id}/request", status_code=201, responses=ALWAYS | errors(NotFound, NoConfirmationNeeded))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from identity.connections.domain import Connection
+from identity.connections.domain import Connection, client_key
 from identity.entry.domain import Entry, Way
 
 
@@ -25,6 +25,11 @@ class Client:
 
     connection: Connection
     entry: Entry | None
+
+    @property
+    def key(self) -> str:
+        """Where it stands on the panel."""
+        return client_key(self.connection.client_name, self.connection.client_id)
 
     def may(self, now: datetime) -> May:
         """The switch of the whole partner is not asked: without it there is no panel."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
-from common.http import errors, provided
+from common.http import address_of, errors, provided
 from identity.domain import EmailTaken
 from identity.mails.domain import LetterKind, LinkNotGood
 from identity.recovery import handlers
@@ -26,7 +26,7 @@ FOR_USERS = errors(NotSignedIn, PermissionMissing, NotFound, Invalid, TooManyAtt
 @router.post("/password/forgotten", status_code=202, responses=errors(TooManyAttempts, Invalid))
 async def forgotten_password(body: ForgottenPassword, recovery: RecoveryDep, request: Request) -> None:
     """If somebody signs in with this address, a link goes there. The answer is the same if nobody does."""
-    await handlers.forgotten(recovery, body.email, request.client.host if request.client else "")
+    await handlers.forgotten(recovery, body.email, address_of(request))
 
 
 @router.post("/password/reset", status_code=204, responses=FOLLOWED)

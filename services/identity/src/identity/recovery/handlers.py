@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.auth import Caller
-from common.errors import NotFound
 from common.ids import new_id
 from identity.domain import User
-from identity.handlers import Identity, letter_to, secure
+from identity.handlers import Identity, known_user, letter_to, secure
 from identity.mails.domain import LetterKind, LinkNotGood, MailedToken, Mailing, hash_of, owner_of
 from identity.recovery.domain import AlreadyAccepted, Forgotten
 from identity.recovery.storage import RecoveryStore, is_spent_by
@@ -52,7 +51,7 @@ async def answer_forgotten(recovery: Recovery) -> int:
 
 async def invite_again(recovery: Recovery, caller: Caller, user_id: str) -> None:
     """A new invitation; the earlier one is not good any more. Raises NotFound, AlreadyAccepted, TooManyAttempts."""
-    user = await _of_partner(recovery, caller, user_id)
+    user = await known_user(recovery.identity, caller.partner_id, user_id)
     if not user.is_invited:
         raise AlreadyAccepted("Let him ask for a new password, if he forgot his.")
     await take_mail(recovery.throttle, user.email)
@@ -61,7 +60,7 @@ async def invite_again(recovery: Recovery, caller: Caller, user_id: str) -> None
 
 async def reset_for(recovery: Recovery, caller: Caller, user_id: str) -> None:
     """An administrator lets a user set a new password, who alone gets the link. Raises NotFound, TooManyAttempts."""
-    user = await _of_partner(recovery, caller, user_id)
+    user = await known_user(recovery.identity, caller.partner_id, user_id)
     await take_mail(recovery.throttle, user.email)
     await _mail(recovery, user, LetterKind.PASSWORD_RESET)
 
@@ -69,7 +68,7 @@ async def reset_for(recovery: Recovery, caller: Caller, user_id: str) -> None:
 async def confirm_own(recovery: Recovery, caller: Caller, address: str | None = None) -> None:
     """Write to the caller's address, or to the one that he wants to have. Nobody learns whether it is somebody else's
     but who reads its mails. Raises NotFound, TooManyAttempts."""
-    user = await _of_partner(recovery, caller, caller.user_id)
+    user = await known_user(recovery.identity, caller.partner_id, caller.user_id)
     to = (address or user.email).casefold()
     await take_mail(recovery.throttle, to)
     await _mail(recovery, user, LetterKind.EMAIL, address=to)
@@ -97,13 +96,6 @@ async def confirm_email(recovery: Recovery, text: str) -> None:
     is_new = token.address != user.email
     news = await letter_to(recovery.identity, user, LetterKind.EMAIL_CHANGED) if is_new else None
     await _spend(recovery, user, token, {"email": token.address, "email_verified": True}, news, sign_out=False)
-
-
-async def _of_partner(recovery: Recovery, caller: Caller, user_id: str) -> User:
-    user = await recovery.identity.store.user(caller.partner_id, user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
-    return user
 
 
 async def _mail(

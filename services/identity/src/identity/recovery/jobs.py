@@ -1,6 +1,6 @@
 """What is done beside requests: write to those who forgot their password."""
 
-from common.jobs import Job, Stop
+from common.jobs import Job, whenever
 from identity.recovery import handlers
 from identity.recovery.handlers import Recovery
 
@@ -8,10 +8,4 @@ LOOK_SECONDS = 1.0
 
 
 def answering(recovery: Recovery) -> Job:
-    async def run(stop: Stop) -> None:
-        while not stop.is_set():
-            recovery.asked.clear()
-            if not await handlers.answer_forgotten(recovery):
-                await stop.wait_or(recovery.asked, LOOK_SECONDS)
-
-    return Job("forgotten passwords", run)
+    return whenever(recovery.asked, LOOK_SECONDS, "forgotten passwords", lambda: handlers.answer_forgotten(recovery))

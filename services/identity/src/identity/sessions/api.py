@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from common.auth import SignedIn
 from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn
-from common.http import Cursor, Limit, Page, decode_cursor, encode_cursor, errors, provided
+from common.http import Cursor, Limit, Page, address_of, errors, id_position, page_by_id, provided
 from identity.challenges.domain import ChallengeGone
 from identity.domain import WrongCredentials
 from identity.passkeys.domain import WrongPasskey
@@ -15,8 +15,15 @@ from identity.proofs.domain import SecondStepNeeded
 from identity.schemas import Token
 from identity.second_factors.domain import WrongCode
 from identity.sessions import handlers
-from identity.sessions.handlers import Issued, Sessions
-from identity.sessions.schemas import Credentials, PasskeyOptions, SecondStep, SessionView, ShownPasskey
+from identity.sessions.handlers import Sessions
+from identity.sessions.schemas import (
+    Credentials,
+    PasskeyOptions,
+    SecondStep,
+    SessionView,
+    ShownPasskey,
+    token_for,
+)
 from identity.throttling.domain import TooManyAttempts
 
 SessionsDep = Annotated[Sessions, provided(Sessions)]
@@ -32,14 +39,16 @@ async def sign_in(credentials: Credentials, sessions: SessionsDep, request: Requ
     """
     password = credentials.password.get_secret_value()
     issued = await handlers.sign_in(sessions, credentials.email, password, *_client(request))
-    return _token(sessions, issued, response)
+    response.headers["Cache-Control"] = "no-store"
+    return token_for(sessions, issued)
 
 
 @router.post("/sign-in/second-step", responses=errors(ChallengeGone, WrongCode, TooManyAttempts, Invalid))
 async def second_step(step: SecondStep, sessions: SessionsDep, request: Request, response: Response) -> Token:
     """A code of the second factor, or a recovery code, for the tokens."""
     issued = await handlers.second_step(sessions, step.challenge, step.code, *_client(request))
-    return _token(sessions, issued, response)
+    response.headers["Cache-Control"] = "no-store"
+    return token_for(sessions, issued)
 
 
 @router.post("/sign-in/passkey/challenge")
@@ -55,7 +64,8 @@ async def sign_in_with_passkey(
 ) -> Token:
     """A passkey for the tokens: it is a second factor in itself, since it verifies the person."""
     issued = await handlers.sign_in_with_passkey(sessions, passkey.credential, *_client(request))
-    return _token(sessions, issued, response)
+    response.headers["Cache-Control"] = "no-store"
+    return token_for(sessions, issued)
 
 
 @router.get("/sessions", responses=errors(NotSignedIn, ActingForAnother, Invalid))
@@ -63,10 +73,8 @@ async def list_sessions(
     caller: SignedIn, sessions: SessionsDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[SessionView]:
     """Where the caller is signed in, by id."""
-    [after] = decode_cursor(cursor, 1) if cursor else [""]
-    found = await handlers.sessions_of(sessions, caller, str(after), limit + 1)
-    following = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
-    return Page(items=[SessionView.of(one, caller.session_id) for one in found[:limit]], next=following)
+    found = await handlers.sessions_of(sessions, caller, id_position(cursor), limit + 1)
+    return page_by_id(found, limit, lambda one: SessionView.of(one, caller.session_id))
 
 
 @router.delete("/sessions", status_code=204, responses=errors(NotSignedIn, ActingForAnother, NotFound))
@@ -84,14 +92,4 @@ async def end_session(session_id: str, caller: SignedIn, sessions: SessionsDep) 
 def _client(request: Request) -> tuple[str, str]:
     """What the client calls itself, and its address."""
     client = "".join(filter(str.isprintable, request.headers.get("user-agent", "")))[:200]
-    return client, request.client.host if request.client else ""
-
-
-def _token(sessions: Sessions, issued: Issued, response: Response) -> Token:
-    response.headers["Cache-Control"] = "no-store"
-    return Token(
-        access_token=issued.access,
-        expires_in=int(sessions.keys.signer.lifetime.total_seconds()),
-        refresh_token=str(issued.refresh),
-        second_factor_missing=issued.is_limited,
-    )
+    return client, address_of(request)

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from opentelemetry import trace
-
 from common.auth import Caller
 from common.errors import NotFound
 from common.ids import new_id
 from common.keyring import Keyring
 from common.logs import logger
 from common.relay import StateRelay
-from common.telemetry import traceparent_of
+from common.telemetry import current_traceparent
 from identity.challenges.domain import ChallengeGone, Purpose
 from identity.challenges.handlers import Challenges, answer, make, read
 from identity.domain import PLATFORM, User
@@ -157,7 +155,8 @@ async def end_session(sessions: Sessions, caller: Caller, session_id: str) -> No
 
 async def sign_out_everywhere(sessions: Sessions, caller: Caller) -> None:
     """End every session and refuse every token of the caller, in one write. Raises NotFound."""
-    if await sessions.users.revoke(caller.partner_id, caller.user_id, {}, trace=_trace(), sign_out=True) is None:
+    trace = current_traceparent()
+    if await sessions.users.revoke(caller.partner_id, caller.user_id, {}, trace=trace, sign_out=True) is None:
         raise NotFound("There is no such user.")
     sessions.user_relay.wake()
 
@@ -177,7 +176,7 @@ async def forget(sessions: Sessions) -> None:
 
 
 async def _end(sessions: Sessions, partner_id: str, user_id: str, session_id: str) -> bool:
-    ended = await sessions.store.end(partner_id, user_id, session_id, _trace())
+    ended = await sessions.store.end(partner_id, user_id, session_id, current_traceparent())
     sessions.relay.wake()
     return ended
 
@@ -194,7 +193,3 @@ async def _needs_second_factor(sessions: Sessions, user: User) -> bool:
         return sessions.staff_second_factor
     partner = await sessions.users.partner(user.partner_id)
     return partner is not None and partner.second_factor_required
-
-
-def _trace() -> str | None:
-    return traceparent_of(trace.get_current_span())

@@ -7,8 +7,9 @@ from pydantic import BaseModel, EmailStr, Field, SecretStr
 
 from identity.domain import PASSWORD_MAX
 from identity.proofs.schemas import Code, Credential
-from identity.schemas import Request
+from identity.schemas import Request, Token
 from identity.sessions.domain import Session
+from identity.sessions.handlers import Issued, Sessions
 
 
 class Credentials(Request):
@@ -51,3 +52,13 @@ class SessionView(BaseModel):
             ends_at=session.ends_at,
             current=session.id == current,
         )
+
+
+def token_for(sessions: Sessions, issued: Issued) -> Token:
+    """Both tokens as they are answered."""
+    return Token(
+        access_token=issued.access,
+        expires_in=int(sessions.keys.signer.lifetime.total_seconds()),
+        refresh_token=str(issued.refresh),
+        second_factor_missing=issued.is_limited,
+    )

@@ -20,6 +20,7 @@ from identity.schemas import Token
 from identity.sessions import handlers as session_handlers
 from identity.sessions.domain import InvalidGrant
 from identity.sessions.handlers import Sessions
+from identity.sessions.schemas import token_for
 from identity.tokens import schemas
 from identity.tokens.schemas import ACCESS_TOKEN, GRANTS, Metadata
 
@@ -49,14 +50,9 @@ async def token(
     `error_description` in them.
     """
     response.headers["Cache-Control"] = "no-store"
-    lifetime = int(sessions.keys.signer.lifetime.total_seconds())
     match grant_type:
         case "refresh_token" if refresh_token:
-            issued = await session_handlers.refresh(sessions, refresh_token)
-            return Token(
-                access_token=issued.access, expires_in=lifetime, refresh_token=str(issued.refresh),
-                second_factor_missing=issued.is_limited,
-            )  # fmt: skip
+            return token_for(sessions, await session_handlers.refresh(sessions, refresh_token))
         case "client_credentials" if basic:
             access, given = await machine_handlers.token(machines, basic.username, basic.password, scope)
         case "client_credentials" if client_id and client_secret:
@@ -70,6 +66,7 @@ async def token(
             raise InvalidRequest(f"A parameter of {grant} is missing, or not of the right type.")
         case _:
             raise UnsupportedGrant(f"`grant_type` must be {' or '.join(GRANTS)}.")
+    lifetime = int(machines.keys.signer.lifetime.total_seconds())
     return Token(access_token=access, expires_in=lifetime, scope=" ".join(sorted(given)))
 
 

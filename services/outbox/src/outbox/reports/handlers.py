@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from common import metrics
@@ -60,6 +60,8 @@ class Reports:
     urls: ReportUrls
     budget: Budget
     limits: Limits
+    bounced: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there is a bounce to announce; without it the job looks once a second."""
 
 
 async def hand_in(reports: Reports, raw: bytes, place: str) -> Verdict | Ignored:
@@ -126,8 +128,8 @@ async def _account(reports: Reports, account_id: str) -> Account | None:
 def _secret_of(reports: Reports, account: Account) -> str | None:
     """What the gateway signs with; None when there is none that can be read."""
     with suppress(SecretUnreadable):
-        owner = f"{account.partner_id}/{account.id}/reports"
-        return reports.keyring.open(account.reports_secret, owner) if account.reports_secret else None
+        sealed = account.reports_secret
+        return reports.keyring.open(sealed, account.reports_sealed_for) if sealed else None
     return None
 
 
@@ -176,13 +178,14 @@ async def _settle(reports: Reports, about: About, report: Report, now: datetime)
     if report.verdict is not Verdict.FAILED:
         await reports.store.note(about.partner_id, message["_id"], position, report)
     elif await reports.store.bounce(about.partner_id, message["_id"], position, report, now):
+        reports.bounced.set()
         metrics.BOUNCES.labels(about.channel, report.subject).inc()
         log.info("bounced", message_id=message["_id"], partner_id=about.partner_id, code=report.code)
     return True
 
 
-async def tell_bounces(reports: Reports) -> None:
-    """Publish `message.failed` for what bounced, before it may be deleted or sent again."""
+async def tell_bounces(reports: Reports) -> int:
+    """Publish `message.failed` for what bounced, before it may be deleted or sent again; returns for how many."""
     messages: list[Document] = []
     now = datetime.now(UTC)
     while len(messages) < TOLD_AT_ONCE and (one := await reports.store.to_be_told_of_all_partners(now, TELLING)):
@@ -190,6 +193,7 @@ async def tell_bounces(reports: Reports) -> None:
     if messages:
         await reports.kafka.publish([_record(one) for one in messages])
         await reports.store.told(messages)
+    return len(messages)
 
 
 def _record(message: Document) -> Outgoing:

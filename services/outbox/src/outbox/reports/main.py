@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from common.jobs import Job, every
+from common.jobs import Job, every, whenever
 from common.kafka.connection import Kafka
 from common.keyring import Keyring, keys_in
 from common.mongo import Mongo
@@ -43,7 +43,7 @@ def jobs(reports: Reports, settings: Settings) -> list[Job]:
     """What is done by time."""
     work = [
         every(1.0, "early reports", lambda: handlers.look_again(reports)),
-        every(0.5, "bounces", lambda: handlers.tell_bounces(reports)),
+        whenever(reports.bounced, 1.0, "bounces", lambda: handlers.tell_bounces(reports)),
     ]
     if not settings.imap_host:
         return work
