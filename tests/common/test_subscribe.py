@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.errors import AutoReconnect
 
 from common.errors import Poison
@@ -202,17 +201,14 @@ async def test_a_reader_that_waits_for_its_topic_ends_at_once_when_it_must(apart
     await asyncio.wait_for(reader.stop(), 5)
 
 
-async def test_a_reader_waits_for_a_topic_that_is_not_there_yet(apart: Platform) -> None:
+async def test_a_reader_waits_for_a_topic_that_is_not_there_yet(platform: Platform) -> None:
     """F6: topics are made by a command, perhaps after the service started."""
-    reader = Reader(apart)
-    topic = apart.prefix + "order.created"
-    admin = AIOKafkaAdminClient(bootstrap_servers=apart.kafka_bootstrap)
-    await admin.start()
-    await admin.delete_topics([topic])
+    new = Platform(platform.kafka_bootstrap, platform.mongo_url, platform.directory)
+    reader = Reader(new)
     reader.start()
     assert "order.created" in (reader.subscription.trouble or "")
-    await apart.prepare()
-    await apart.io.publish(order("late"), event_id="1")
+    await new.prepare()
+    await new.io.publish(order("late"), event_id="1")
     await eventually(lambda: reader.seen == ["late"], timeout=20)
-    await admin.close()
     await reader.stop()
+    await new.close()

@@ -21,7 +21,7 @@ WRONG = "535 5.7.8 bad credentials"
 MOST = 3
 FAST = {
     "STOP_AFTER_REFUSALS": str(MOST),
-    "REFUSED_REST_SECONDS": "0.3",
+    "REFUSED_REST_SECONDS": "0.01",
     "RETRY_SCHEDULE_SECONDS": "0.1",
     "LEASE_SECONDS": "1",
 }
@@ -302,6 +302,7 @@ async def test_what_was_seen_before_an_account_was_mended_is_not_shown_of_it(
         assert (await try_account(outbox, partner, account))["works"]
         seen = await health(outbox, partner)
         assert (seen["works"], seen["stopped_since"], seen["failing_since"]) == (True, None, None)
+        await eventually(lambda: server.count("MAIL"))
         other = await account_at(outbox, server, mail)
         server.replies = {"AUTH": WRONG}
         await request(outbox, *wanted(other[0], 1))

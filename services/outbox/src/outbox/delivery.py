@@ -196,15 +196,21 @@ class Delivery:
         looked = await self._look()
         if looked:
             self._unread.update(self._due)
-        self._unread.update(one for one in self._due if one not in self._lanes or self._lanes[one].is_in_doubt)
+        self._unread.update(one for one in self._due if one not in self._lanes)
+        asking = {one for one in self._due if one in self._lanes and self._lanes[one].is_to_ask_again}
+        if asking:
+            await self.results.count_refusals()  # so that the accounts say which of them are stopped
+            self._unread.update(asking)
         await self._read_accounts([one for one in self._due if one in self._unread])
         lanes = {one: self._lanes[one] for one in self._due if one in self._lanes}
         rooms = self._permitting.in_hand().rooms(lanes, self._rules.batch)
+        rooms = {one: room for one, room in rooms.items() if one in asking or not lanes[one].was_refused}
         wanted, may_be_more = await self._permitting.permitted(rooms), len(rooms) == ACCOUNTS_AT_ONCE
         if not wanted:
             return may_be_more
         for account_id in wanted:  # first, so that what is said of them meanwhile is not forgotten
             del self._due[account_id]
+        refusals = {one: self._lanes[one].refusals for one in wanted}
         until, drained = self._claim_ends(), frozenset[str]()
         try:
             claim = await self._queue.claim_due(datetime.now(UTC), self._rules.lease, wanted)
@@ -212,12 +218,17 @@ class Delivery:
         finally:
             self._due.update(dict.fromkeys(one for one in wanted if one not in drained))
         reached: dict[str, int] = {}
+        not_begun: list[str] = []
         for message in claim.messages:
-            if message["account_id"] in wanted:
-                reached[message["account_id"]] = max(reached.get(message["account_id"], 0), message["rank"])
+            account_id = message["account_id"]
+            if account_id in wanted and self._lanes[account_id].refusals == refusals[account_id]:
+                reached[account_id] = max(reached.get(account_id, 0), message["rank"])
                 self._begin(Item(claim.token, message, claim.at, until))
-            else:  # given to another account between the search and the claim
-                await self._queue.give_back(claim.token, [message["_id"]], datetime.now(UTC))
+            else:  # given to another account between the search and the claim, or not let in meanwhile
+                self._due[account_id] = None
+                not_begun.append(message["_id"])
+        if not_begun:
+            await self._queue.give_back(claim.token, not_begun, datetime.now(UTC))
         for account_id, rank in reached.items():
             self._lanes[account_id].reached_rank = rank
         await self._permitting.give_back(wanted, claim.messages)

@@ -43,6 +43,8 @@ class Lane:
         self.in_hand = 0
         self.reached_rank = 0
         """Of what was claimed last: what waits in the database is no more urgent."""
+        self.refusals = 0
+        """How often the server did not let us in."""
         self._connect = connect
         self._compose = compose
         self._done = done
@@ -108,9 +110,14 @@ class Lane:
         return self.account.stopped_at is not None
 
     @property
-    def is_in_doubt(self) -> bool:
-        """True when it would ask a server that did not let us in: the account may have been stopped since."""
-        return self._rest > 0 and not self.is_resting
+    def was_refused(self) -> bool:
+        """True from when the server did not let us in until it does: the account may have been stopped since."""
+        return self._rest > 0
+
+    @property
+    def is_to_ask_again(self) -> bool:
+        """True when the rest after a refusal is over."""
+        return self.was_refused and not self.is_resting
 
     def end_rest(self) -> None:
         """Ask the server again at once: somebody says that the cause is mended."""
@@ -278,6 +285,7 @@ class Lane:
             self._fewer, self._fewer_until = let_in, now + FEWER_CONNECTIONS_SECONDS
             self._put(item)
             return
+        self.refusals += 1
         if now >= self._rests_until:
             longer = min(max(2 * self._rest, FIRST_REST_SECONDS), LONGEST_REST_SECONDS)
             self._rest = self._refused_rest_seconds if answer.outcome is Outcome.ACCOUNT_REFUSED else longer

@@ -34,8 +34,9 @@ class InHand:
 
     def room_while_coming_in(self, lane: Lane, rank: int, claimed: int, *, is_behind: bool) -> int:
         """How many messages like a new one may leave at once; `claimed` were just now. One that stands behind others in
-        the database may go ahead of them only if it is more urgent."""
-        if lane.account.rate:
+        the database may go ahead of them only if it is more urgent. None leaves while the account may have been stopped
+        since it was read (B9)."""
+        if lane.account.rate or lane.was_refused:
             return 0
         if urgent := lane.free_for(rank):
             return urgent if self.count + claimed < MOST_IN_HAND + MOST_URGENT else 0

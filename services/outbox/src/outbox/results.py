@@ -74,6 +74,7 @@ class Results:
         self._announcing: asyncio.Task[None] | None = None
         self._health: dict[str, Document] = {}
         self._refusals: deque[_Refusal] = deque()
+        self._counting = asyncio.Lock()
 
     def add(self, account: Account, item: Item, answer: Answer, reach: Reach) -> None:
         """An attempt through `account`, as it was then, ended with `answer`."""
@@ -146,7 +147,7 @@ class Results:
             await asyncio.wait_for(self.finished.wait(), seconds)
 
     async def _write(self) -> None:
-        await self._count_refusals()
+        await self.count_refusals()
         batch = self._due[:MOST_AT_ONCE]
         by_token: dict[str, list[Result]] = {}
         for token, result in batch:
@@ -167,15 +168,16 @@ class Results:
         records = [_record(result, result.fact) for key in ours for result in groups[key][1] if result.fact]
         self._announcing = asyncio.create_task(self._announce_now([key for key in ours if key in to_tell], records))
 
-    async def _count_refusals(self) -> None:
-        """Before the results, so that none is forgotten whose message shows it (B9)."""
-        while self._refusals:
-            one, now = self._refusals[0], datetime.now(UTC)
-            if await self._store.count_refusal_of_all_partners(
-                one.account, one.words, now, self._rules.stop_after, is_first=one.is_first
-            ):
-                log.warning("account_stopped", account_id=one.account.id, partner_id=one.account.partner_id)
-            self._refusals.popleft()
+    async def count_refusals(self) -> None:
+        """Before the results, so that none is forgotten whose message shows it, and before the next attempt (B9)."""
+        async with self._counting:
+            while self._refusals:
+                one, now = self._refusals[0], datetime.now(UTC)
+                if await self._store.count_refusal_of_all_partners(
+                    one.account, one.words, now, self._rules.stop_after, is_first=one.is_first
+                ):
+                    log.warning("account_stopped", account_id=one.account.id, partner_id=one.account.partner_id)
+                self._refusals.popleft()
 
     async def _announce_now(self, ids: Sequence[str], records: Sequence[Outgoing]) -> None:
         """Announce while the next results are written; what fails here the relay announces later."""
