@@ -8,6 +8,7 @@ import pytest
 
 from local_stack import Stack
 from tests.support.mail import MailServer
+from tests.support.platform import Platform
 
 
 @pytest.fixture
@@ -17,6 +18,17 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
     stack = await asyncio.to_thread(starting.__enter__)
     yield stack
     await asyncio.to_thread(starting.__exit__, None, None, None)
+
+
+@pytest.fixture
+async def own(stack: Stack, tmp_path: Path) -> AsyncIterator[Platform]:
+    """Services on that broker and that database."""
+    platform = Platform(stack.kafka_bootstrap, stack.mongo_url, tmp_path)
+    try:
+        await platform.prepare()
+        yield platform
+    finally:
+        await platform.end()
 
 
 @pytest.fixture

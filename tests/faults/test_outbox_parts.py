@@ -4,7 +4,6 @@ import asyncio
 import resource
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
@@ -28,12 +27,10 @@ async def is_ready(outbox: Service, wanted: bool) -> None:
 
 @pytest.mark.parametrize(("part", "times"), [("mongo", 5), ("kafka", 3)])
 async def test_a_part_is_killed_again_and_again_while_mails_are_sent(
-    stack: Stack, sink: MailServer, tmp_path: Path, part: str, times: int
+    own: Platform, stack: Stack, sink: MailServer, part: str, times: int
 ) -> None:
     """F6, B10: back by itself within five seconds each time, and every message was sent and told of."""
-    platform = Platform(stack.kafka_bootstrap, stack.mongo_url, tmp_path)
-    await platform.prepare()
-    outbox = await platform.service("outbox", LEASE_SECONDS="2", RETRY_SCHEDULE_SECONDS="0.2")
+    outbox = await own.service("outbox", LEASE_SECONDS="2", RETRY_SCHEDULE_SECONDS="0.2")
     ledger = await Ledger.written(outbox, sink, 5_000)
     await ledger.publish()
     slowest = 0.0
@@ -47,18 +44,15 @@ async def test_a_part_is_killed_again_and_again_while_mails_are_sent(
         slowest = max(slowest, time.monotonic() - back_at)
     await ledger.all_sent()
     row = await ledger.close(f"SIGKILL of {part}, {times} times", ready_again_seconds=round(slowest, 2))
-    await platform.close()
     assert is_clean(row), row
     assert slowest < BACK_WITHIN_SECONDS
 
 
 async def test_a_database_frozen_beyond_the_lease_leaves_nothing_in_hand(
-    stack: Stack, sink: MailServer, tmp_path: Path
+    own: Platform, stack: Stack, sink: MailServer
 ) -> None:
     """F6: what could not be renewed in time is dropped, sent under a new claim, and holds up no end."""
-    platform = Platform(stack.kafka_bootstrap, stack.mongo_url, tmp_path)
-    await platform.prepare()
-    outbox = await platform.service("outbox", LEASE_SECONDS="1", RETRY_SCHEDULE_SECONDS="0.2")
+    outbox = await own.service("outbox", LEASE_SECONDS="1", RETRY_SCHEDULE_SECONDS="0.2")
     ledger = await Ledger.written(outbox, sink, 5_000)
     publishing = asyncio.create_task(ledger.publish())
     database = stack.parts["mongo"].running
@@ -75,19 +69,16 @@ async def test_a_database_frozen_beyond_the_lease_leaves_nothing_in_hand(
     assert is_clean(row), row
     await outbox.stop()
     assert "stop_cut_short" not in outbox.log_text()
-    await platform.close()
 
 
 async def test_a_database_whose_disk_is_full_takes_nothing_and_loses_nothing(
-    stack: Stack, sink: MailServer, tmp_path: Path
+    own: Platform, stack: Stack, sink: MailServer
 ) -> None:
     """F6: the outbox is not ready meanwhile; with room again, and the database started anew, everything is sent.
 
     The database may not let a file grow any more: what it sees is a failed write, as on a full disk.
     """
-    platform = Platform(stack.kafka_bootstrap, stack.mongo_url, tmp_path)
-    await platform.prepare()
-    outbox = await platform.service("outbox", LEASE_SECONDS="2", RETRY_SCHEDULE_SECONDS="0.2")
+    outbox = await own.service("outbox", LEASE_SECONDS="2", RETRY_SCHEDULE_SECONDS="0.2")
     ledger = await Ledger.written(outbox, sink, 5_000)
     publishing = asyncio.create_task(ledger.publish())
     await ledger.arrived(0.2)
@@ -102,6 +93,5 @@ async def test_a_database_whose_disk_is_full_takes_nothing_and_loses_nothing(
     await publishing
     await ledger.all_sent()
     row = await ledger.close("a database whose disk is full", ready_again_seconds=round(seconds, 2))
-    await platform.close()
     assert is_clean(row), row
     assert seconds < BACK_WITHIN_SECONDS

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -27,18 +26,16 @@ async def answers(service: Service, path: str, status: int) -> bool:
 
 @pytest.mark.parametrize("part", ["mongo", "kafka"])
 async def test_a_killed_part_loses_nothing_and_the_services_go_on_by_themselves(
-    stack: Stack, mail: MailServer, tmp_path: Path, part: str
+    own: Platform, stack: Stack, mail: MailServer, part: str
 ) -> None:
     """F6: live but not ready while it is away, back by themselves, every order delivered."""
-    platform = Platform(stack.kafka_bootstrap, stack.mongo_url, tmp_path)
-    await platform.prepare()
-    notifications = await platform.service("notifications")
-    outbox = await platform.service("outbox", LEASE_SECONDS="2", RETRY_SCHEDULE_SECONDS="0.2")
+    notifications = await own.service("notifications")
+    outbox = await own.service("outbox", LEASE_SECONDS="2", RETRY_SCHEDULE_SECONDS="0.2")
     owner = f"{unique('owner')}@x.example".replace("_", "-")
-    partner = await announce_partner(platform.io, owner=owner)
+    partner = await announce_partner(own.io, owner=owner)
     await sender_account(outbox, mail, partner=partner)
     numbers = [f"n-{i}" for i in range(ORDERS)]
-    await platform.io.publish_many([(n, OrderCreated(partner_id=partner, order_number=n)) for n in numbers])
+    await own.io.publish_many([(n, OrderCreated(partner_id=partner, order_number=n)) for n in numbers])
     await eventually(lambda: len(mail.to(owner)) > 30, timeout=30)
 
     await asyncio.to_thread(stack.kill, part)
@@ -52,7 +49,7 @@ async def test_a_killed_part_loses_nothing_and_the_services_go_on_by_themselves(
     seconds = time.monotonic() - back_at
 
     await eventually(lambda: len({got.message_id for got in mail.to(owner)}) == ORDERS, timeout=60)
-    sent = platform.io.follow(MessageSent)
+    sent = own.io.follow(MessageSent)
     await eventually(lambda: len({e.data.message_id for e in sent.events}) == ORDERS, timeout=30)
     copies = Counter(got.message_id for got in mail.to(owner))
     doubled = {message_id for message_id, count in copies.items() if count > 1}
@@ -66,25 +63,22 @@ async def test_a_killed_part_loses_nothing_and_the_services_go_on_by_themselves(
         "ready_again_seconds": round(seconds, 2),
     }
     keep(row)
-    await platform.close()
     assert row["lost"] == row["doubled_unmarked"] == 0, row
     assert seconds < BACK_WITHIN_SECONDS
 
 
 @pytest.mark.parametrize("part", ["mongo", "kafka"])
 async def test_dead_letters_are_all_kept_though_a_part_is_killed_among_them(
-    stack: Stack, tmp_path: Path, part: str
+    own: Platform, stack: Stack, part: str
 ) -> None:
     """F6: each is listed once, those included that were set aside while the database was away."""
-    platform = Platform(stack.kafka_bootstrap, stack.mongo_url, tmp_path)
-    await platform.prepare()
-    service = await platform.service("notifications", KAFKA_DEAD_LETTERS_PER_MINUTE="1000")
-    staff = platform.tokens.headers("platform", *STAFF_ONLY)
+    service = await own.service("notifications", KAFKA_DEAD_LETTERS_PER_MINUTE="1000")
+    staff = own.tokens.headers("platform", *STAFF_ONLY)
 
     async def publish(ids: range) -> None:
         for number in ids:
             headers = [("ce_id", str(number).encode()), ("ce_source", b"/s")]
-            await platform.io.publish_raw("order.created", key=b"k", value=b"{", headers=headers)
+            await own.io.publish_raw("order.created", key=b"k", value=b"{", headers=headers)
 
     async def are_open(least: int) -> bool:
         answer = await service.http.get("/dead-letters", params={"limit": 1, "total": True}, headers=staff)
@@ -103,5 +97,4 @@ async def test_dead_letters_are_all_kept_though_a_part_is_killed_among_them(
     await eventually(lambda: answers(service, "/readyz", 200), timeout=30)
     await eventually(lambda: are_open(200), timeout=30)
     ids = [letter["event_id"] async for letter in service.database["dead_letters"].find({})]
-    await platform.close()
     assert sorted(ids, key=int) == [str(number) for number in range(200)]

@@ -148,15 +148,24 @@ class Platform:
             await platform.close()
 
     async def close(self) -> None:
-        """End every process and forget the databases."""
+        """End every process and forget the topics and databases."""
         await self.close_apart()
-        for service in [*self._services.values(), *self._replicas]:
-            await service.close()
+        await self._end_processes()
         await self.io.close()
         await self._delete_topics()
         for name in self._services:
             await self.mongo.drop_database(self._database(name))
         await self.mongo.close()
+
+    async def end(self) -> None:
+        """End every process, where the broker and the database end as well, or have ended already."""
+        await self._end_processes()
+        await self.io.close()
+        await self.mongo.close()
+
+    async def _end_processes(self) -> None:
+        for service in [*self._services.values(), *self._replicas]:
+            await service.close()
 
     async def _delete_topics(self) -> None:
         """A broker that is not ours alone must not fill up with the topics of past sessions."""
