@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from common.auth import Revocations, TokenCheck, TrustedKeys
+from common.authors import Actor
 from common.errors import NotSignedIn, RevocationsUnheard
 from common.events import AccessRevoked
 from tests.common.test_auth import TOKENS, check_with
 
-MASTER = {"sub": "usr_master", "ver": 2}
+MASTER = {"sub": "usr_master", "partner_id": "prt_9", "ver": 2}
 
 
 def revoked(subject: str, version: int, *, deleted: bool = False) -> AccessRevoked:
@@ -63,7 +64,20 @@ def test_a_token_ends_with_the_access_of_whoever_acts() -> None:
     assert not refuses(beat, revoked("usr_master", 2), ver=1, act=MASTER)
 
 
-@pytest.mark.parametrize("claims", [{"ver": "1"}, {"sid": 5}, {"act": "usr_2"}, {"act": {}}, {"act": {"sub": 5}}])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"ver": "1"},
+        {"sid": 5},
+        {"act": "usr_2"},
+        {"act": {}},
+        {"act": MASTER | {"sub": 5}},
+        {"act": MASTER | {"sub": ""}},
+        {"act": MASTER | {"partner_id": None}},
+        {"act": {"sub": "usr_master"}},
+        {"act": MASTER | {"ver": "2"}},
+    ],
+)
 def test_a_token_with_strange_words_about_its_session_is_refused(claims: dict[str, Any]) -> None:
     """E6."""
     assert refuses(revoked(AccessRevoked.HEARTBEAT, 1), **claims)
@@ -81,4 +95,4 @@ def test_who_acts_for_another_is_let_in_only_while_the_topic_is_heard() -> None:
     with pytest.raises(RevocationsUnheard):
         check.caller(token)
     revocations.at_end()
-    assert check.caller(token).actor_id == "usr_master"
+    assert check.caller(token).actor == Actor("usr_master", "prt_9")

@@ -148,7 +148,7 @@ async def test_nobody_acts_for_another_while_nothing_is_heard_of_revocations(sil
     """E6: the refusal says why; users who act for themselves go on; and all do once identity is heard again."""
     identity, contacts = silent
     own = {"Authorization": f"Bearer {contacts.tokens.sign('prt_1')}"}
-    acting = {"Authorization": f"Bearer {contacts.tokens.sign('prt_1', act={'sub': 'usr_master'})}"}
+    acting = contacts.tokens.acting("prt_1")
 
     async def status(headers: dict[str, str]) -> int:
         return (await contacts.http.get("/roles", headers=headers)).status_code

@@ -46,3 +46,11 @@ class Tokens:
         """The Authorization header of a user with `permissions` (all of them when none is named)."""
         chosen = permissions or tuple(Permission)
         return {"Authorization": f"Bearer {self.sign(partner_id, *chosen, user_id=user_id)}"}
+
+    def acting(
+        self, partner_id: str, *permissions: Permission, entry: str = "ent_test", master: str = "usr_master"
+    ) -> dict[str, str]:
+        """The same of a user for whom `master` of the partner `prt_master` acts, by an entry (E6)."""
+        chosen = permissions or tuple(Permission)
+        act = {"sub": master, "partner_id": "prt_master", "ver": 0}
+        return {"Authorization": f"Bearer {self.sign(partner_id, *chosen, sid=entry, act=act)}"}

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from common.authors import Author
 from common.errors import PROBLEM_BASE, Invalid, Problem, Unavailable, is_own_trouble
 from common.logs import error_code, logger
 
@@ -66,6 +67,18 @@ class Page(BaseModel, Generic[T]):
     items: list[T]
     next: str | None = Field(default=None, description="Send it as `cursor` to get the following page.")
     total: int | None = Field(default=None, description="How many there are in all; only where it was asked for.")
+
+
+class ActorView(BaseModel):
+    """Who acted for a user: a user of another partner (E6)."""
+
+    user_id: str
+    partner_id: str
+
+    @classmethod
+    def of(cls, author: Author) -> "ActorView | None":
+        actor = author.actor
+        return cls(user_id=actor.user_id, partner_id=actor.partner_id) if actor else None
 
 
 Limit = Annotated[int, Field(ge=1, le=200, description="How many at the most.")]

@@ -17,6 +17,9 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
 from opentelemetry.util.types import AttributeValue
+from structlog.contextvars import bind_contextvars
+
+from common.authors import Author
 
 MAX_LINKS: Final = 128
 _PLACES: Final = ("http.target", "http.url", "url.path", "url.query", "url.full")
@@ -32,6 +35,20 @@ def configure_traces(service: str) -> None:
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
     trace.set_tracer_provider(provider)
     PymongoInstrumentor().instrument()
+
+
+def say_who_acts(author: Author, partner_id: str) -> None:
+    """Put who acts, and for whom, into the span of this request and into whatever it logs from now on (E6)."""
+    if author.actor is None:
+        return
+    names = {
+        "actor_user_id": author.actor.user_id,
+        "actor_partner_id": author.actor.partner_id,
+        "user_id": author.user_id,
+        "partner_id": partner_id,
+    }
+    bind_contextvars(**names)
+    trace.get_current_span().set_attributes({f"switchboard.{name}": value for name, value in names.items()})
 
 
 def hide_what_was_asked(span: Span, _: object) -> None:

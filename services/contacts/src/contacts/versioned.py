@@ -8,11 +8,12 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from common.authors import Author
 from common.errors import ChangedMeanwhile, NotFound
 from common.mongo import Document, PartnerCollection
 from common.telemetry import current_traceparent
 
-PLATFORM = "platform"
+PLATFORM = Author("platform")
 """Who changed it, when it was nobody's own doing."""
 
 
@@ -21,7 +22,7 @@ class Change:
     """Who did what, when; `fields` are what became different: name -> (before, after)."""
 
     at: datetime
-    by: str
+    author: Author
     action: str
     fields: Mapping[str, tuple[Any, Any]]
 
@@ -46,14 +47,16 @@ class Versioned:
             raise NotFound("There is none with this id.")
         return document
 
-    async def add(self, partner_id: str, document_id: str, fields: Document, by: str, request: str | None) -> Document:
+    async def add(
+        self, partner_id: str, document_id: str, fields: Document, author: Author, request: str | None
+    ) -> Document:
         """The new document; the first one when `request` (an idempotency key) was used before.
 
         Raises DuplicateKeyError when another unique field is taken.
         """
         own = self.collection.of(partner_id)
-        document = fields | {"_id": document_id, "deleted": False, "version": 1} | self._change(by)
-        document["history"] = [_entry(document, "added", {})]
+        document = fields | {"_id": document_id, "deleted": False, "version": 1} | self._change(author)
+        document["history"] = [_entry(document, author, "added", {})]
         try:
             await own.insert(document | ({"request": request} if request else {}))
         except DuplicateKeyError:
@@ -67,7 +70,7 @@ class Versioned:
         self,
         partner_id: str,
         document_id: str,
-        by: str,
+        author: Author,
         only_version: int | None,
         make: Callable[[Document], Awaitable[Document]],
     ) -> Document:
@@ -84,7 +87,7 @@ class Versioned:
                 return current
             written = await self.collection.of(partner_id).find_one_and_update(
                 {"_id": document_id, "deleted": False, "version": current["version"]},
-                self._update(by, "changed", fields, differences),
+                self._update(author, "changed", fields, differences),
                 return_document=ReturnDocument.AFTER,
                 projection={"history": 0},
             )
@@ -95,16 +98,16 @@ class Versioned:
         """The update by which the platform itself sets fields that are empty."""
         return self._update(PLATFORM, action, fields, {name: [None, value] for name, value in fields.items()})
 
-    def _update(self, by: str, action: str, fields: Document, differences: Document) -> Document:
-        change = self._change(by)
-        entry = _entry(change, action, differences)
+    def _update(self, author: Author, action: str, fields: Document, differences: Document) -> Document:
+        change = self._change(author)
+        entry = _entry(change, author, action, differences)
         return {
             "$set": fields | change,
             "$inc": {"version": 1},
             "$push": {"history": {"$each": [entry], "$slice": -self._history_kept}},
         }
 
-    async def remove(self, partner_id: str, document_id: str, by: str, only_version: int | None) -> None:
+    async def remove(self, partner_id: str, document_id: str, author: Author, only_version: int | None) -> None:
         """Forget everything in it; its id, its version and who deleted it stay, so that nothing brings it back.
 
         Raises NotFound, ChangedMeanwhile.
@@ -112,12 +115,12 @@ class Versioned:
         while True:
             current = await self.known(partner_id, document_id)
             _check(current, only_version)
-            change = self._change(by)
+            change = self._change(author)
             stays = {"_id", "partner_id", "deleted", "version", "history", *change}
             result = await self.collection.of(partner_id).update_one(
                 {"_id": document_id, "deleted": False, "version": current["version"]},
                 {
-                    "$set": {"deleted": True, "history": [_entry(change, "deleted", {})], **change},
+                    "$set": {"deleted": True, "history": [_entry(change, author, "deleted", {})], **change},
                     "$inc": {"version": 1},
                     "$unset": dict.fromkeys(current.keys() - stays, ""),
                 },
@@ -130,10 +133,10 @@ class Versioned:
         found = await self.collection.of(partner_id).find_one({"_id": document_id}, projection={"history": 1})
         if found is None:
             raise NotFound("There is none with this id.")
-        return [Change(**entry) for entry in reversed(found["history"])]
+        return [_change_of(entry) for entry in reversed(found["history"])]
 
-    def _change(self, by: str) -> Document:
-        change: Document = {"changed_at": datetime.now(UTC), "changed_by": by}
+    def _change(self, author: Author) -> Document:
+        change: Document = {"changed_at": datetime.now(UTC), "changed_by": author.user_id}
         if self._announce:
             change |= {"announce": True, "trace": current_traceparent()}
         return change
@@ -153,5 +156,9 @@ def _differences(before: Document, after: Document, names: Sequence[str]) -> Doc
     return {name: [before[name], after[name]] for name in names if name in after and before[name] != after[name]}
 
 
-def _entry(change: Document, action: str, fields: Document) -> Document:
-    return {"at": change["changed_at"], "by": change["changed_by"], "action": action, "fields": fields}
+def _entry(change: Document, author: Author, action: str, fields: Document) -> Document:
+    return {"at": change["changed_at"], **author.fields(), "action": action, "fields": fields}
+
+
+def _change_of(entry: Document) -> Change:
+    return Change(entry["at"], Author.of(entry), entry["action"], entry["fields"])

@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from common.auth.permissions import STAFF_ONLY, Permission
 from common.auth.tokens import Caller, TokenCheck
 from common.errors import ActingForAnother, NotSignedIn, PermissionMissing, Unavailable
+from common.telemetry import say_who_acts
 
 _bearer = HTTPBearer(auto_error=False, description="An access token from identity's `POST /sign-in`.")
 
@@ -16,10 +17,11 @@ _bearer = HTTPBearer(auto_error=False, description="An access token from identit
 async def signed_in(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """The caller of this request, whatever he may do. Raises NotSignedIn, ActingForAnother, Unavailable,
-    RevocationsUnheard."""
+    """The caller of this request, whatever he may do. Who acts for somebody else is in its logs and its span (E6).
+    Raises NotSignedIn, ActingForAnother, Unavailable, RevocationsUnheard."""
     caller = caller_of(request, credentials.credentials if credentials else None)
-    if caller.actor_id is not None:
+    if caller.actor is not None:
+        say_who_acts(caller.author, caller.partner_id)
         _check_open_while_acting(request)
     return caller
 

@@ -14,6 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from common.auth.revocations import Revocations
+from common.authors import Actor, Author
 from common.errors import NotSignedIn, RevocationsUnheard
 from common.events.identity import SigningKeyChanged
 
@@ -24,14 +25,19 @@ REQUIRED_CLAIMS = ["iss", "aud", "sub", "exp", "iat", "partner_id"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request: user `user_id` of partner `partner_id`, with these permissions. `session_id`: the sign-in it
-    comes of; `actor_id`: who acts for the user, if it is not he himself (E6)."""
+    """Who makes a request: user `user_id` of partner `partner_id`, with these permissions. `session_id`: the sign-in or
+    the entry that it comes of; `actor`: who acts for the user, if it is not he himself (E6)."""
 
     user_id: str
     partner_id: str
     permissions: frozenset[str]
     session_id: str | None = None
-    actor_id: str | None = None
+    actor: Actor | None = None
+
+    @property
+    def author(self) -> Author:
+        """As whom a change by this request is remembered."""
+        return Author(self.user_id, self.actor)
 
 
 @dataclass(slots=True)
@@ -100,10 +106,10 @@ class TokenCheck:
         if (
             refuse(caller.user_id, _version(claims))
             or (caller.session_id is not None and refuse(caller.session_id, 0))
-            or (caller.actor_id is not None and refuse(caller.actor_id, _version(claims["act"])))
+            or (caller.actor is not None and refuse(caller.actor.user_id, _version(claims["act"])))
         ):
             raise NotSignedIn("This access was revoked or changed. Get a new token, or sign in again.")
-        if caller.actor_id is not None and self.revocations.silence() > self.silence.total_seconds():
+        if caller.actor is not None and self.revocations.silence() > self.silence.total_seconds():
             raise RevocationsUnheard("Nothing was heard of revocations for some seconds. Send the same request again.")
 
 
@@ -117,15 +123,24 @@ def _version(claims: Mapping[str, Any]) -> int:
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
     permissions, partner_id = claims.get("permissions", []), claims["partner_id"]
-    session_id, actor = claims.get("sid"), claims.get("act")
-    actor_id = actor.get("sub") if isinstance(actor, dict) else actor
+    session_id = claims.get("sid")
     well_formed = (
         isinstance(permissions, list)
         and isinstance(partner_id, str)
         and partner_id
         and isinstance(session_id, str | None)
-        and (actor is None or (isinstance(actor, dict) and isinstance(actor_id, str)))
     )
     if not well_formed:
         raise NotSignedIn("The token is not one of ours.")
-    return Caller(str(claims["sub"]), partner_id, frozenset(map(str, permissions)), session_id, actor_id)
+    return Caller(str(claims["sub"]), partner_id, frozenset(map(str, permissions)), session_id, _actor(claims))
+
+
+def _actor(claims: Mapping[str, Any]) -> Actor | None:
+    """Who acts (RFC 8693, 4.1), None where it is the user himself."""
+    if "act" not in claims:
+        return None
+    match claims["act"]:
+        case {"sub": str(user_id), "partner_id": str(partner_id)} if user_id and partner_id:
+            return Actor(user_id, partner_id)
+        case _:
+            raise NotSignedIn("The token is not one of ours.")

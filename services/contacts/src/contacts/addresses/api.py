@@ -44,7 +44,7 @@ async def add_address(
     new: AddressFields, caller: Writer, addresses: AddressesDep, response: Response, idempotency_key: RequestKey = None
 ) -> AddressView:
     """Add a company address (A3). Repeating the same `Idempotency-Key` returns the first answer."""
-    address = await addresses.add(caller.partner_id, new.to_domain(), caller.user_id, idempotency_key)
+    address = await addresses.add(caller.partner_id, new.to_domain(), caller.author, idempotency_key)
     response.headers["ETag"] = etag(address.version)
     return AddressView.of(address)
 
@@ -77,7 +77,7 @@ async def replace_address(
 ) -> AddressView:  # fmt: skip
     """Change an address (A3). With `If-Match`, only the version that you read."""
     address = await addresses.change(
-        caller.partner_id, address_id, caller.user_id, version_of(if_match), lambda _: new.to_domain(address_id)
+        caller.partner_id, address_id, caller.author, version_of(if_match), lambda _: new.to_domain(address_id)
     )
     response.headers["ETag"] = etag(address.version)
     return AddressView.of(address)
@@ -90,7 +90,7 @@ async def patch_address(
 ) -> AddressView:  # fmt: skip
     """Change some fields of an address (A3)."""
     address = await addresses.change(
-        caller.partner_id, address_id, caller.user_id, version_of(if_match),
+        caller.partner_id, address_id, caller.author, version_of(if_match),
         lambda before: merged(AddressFields, AddressFields.of(before), patch).to_domain(address_id),
     )  # fmt: skip
     response.headers["ETag"] = etag(address.version)
@@ -102,7 +102,7 @@ async def remove_address(
     address_id: str, caller: Writer, addresses: AddressesDep, setup: SetupDep, if_match: IfMatch = None
 ) -> Removed:
     """Delete an address (A3); the answer says what is missing now (A4)."""
-    await addresses.remove(caller.partner_id, address_id, caller.user_id, version_of(if_match))
+    await addresses.remove(caller.partner_id, address_id, caller.author, version_of(if_match))
     return Removed(coverage=CoverageView.of(await coverage.look(setup, caller.partner_id)))
 
 

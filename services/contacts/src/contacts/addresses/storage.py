@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pymongo.errors import DuplicateKeyError
 
+from common.authors import Author
 from common.mongo import Document, Index, Mongo
 from contacts.addresses.domain import Address, TypeTaken
 from contacts.catalogue import AddressType
@@ -27,10 +28,10 @@ class Addresses:
         self.collection = mongo.collection("addresses")
         self._versioned = Versioned(self.collection, NAMES, history_kept)
 
-    async def add(self, partner_id: str, address: Address, by: str, request: str | None) -> Address:
+    async def add(self, partner_id: str, address: Address, author: Author, request: str | None) -> Address:
         """The address; the first one's answer when `request` was used before. Raises TypeTaken."""
         try:
-            return _address(await self._versioned.add(partner_id, address.id, _document(address), by, request))
+            return _address(await self._versioned.add(partner_id, address.id, _document(address), author, request))
         except DuplicateKeyError:
             raise await self._taken(partner_id, address) from None
 
@@ -45,7 +46,12 @@ class Addresses:
         return [_address(document) async for document in found]
 
     async def change(
-        self, partner_id: str, address_id: str, by: str, only_version: int | None, make: Callable[[Address], Address]
+        self,
+        partner_id: str,
+        address_id: str,
+        author: Author,
+        only_version: int | None,
+        make: Callable[[Address], Address],
     ) -> Address:
         """Raises NotFound, ChangedMeanwhile, TypeTaken."""
 
@@ -53,13 +59,13 @@ class Addresses:
             return _document(make(_address(document)))
 
         try:
-            return _address(await self._versioned.change(partner_id, address_id, by, only_version, changed))
+            return _address(await self._versioned.change(partner_id, address_id, author, only_version, changed))
         except DuplicateKeyError:
             raise await self._taken(partner_id, make(await self.address(partner_id, address_id))) from None
 
-    async def remove(self, partner_id: str, address_id: str, by: str, only_version: int | None) -> None:
+    async def remove(self, partner_id: str, address_id: str, author: Author, only_version: int | None) -> None:
         """Raises NotFound, ChangedMeanwhile."""
-        await self._versioned.remove(partner_id, address_id, by, only_version)
+        await self._versioned.remove(partner_id, address_id, author, only_version)
 
     async def history(self, partner_id: str, address_id: str) -> list[Change]:
         """Raises NotFound."""

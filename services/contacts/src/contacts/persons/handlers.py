@@ -33,7 +33,7 @@ class PersonDesk:
 async def add_person(desk: PersonDesk, caller: Caller, person: Person, request: str | None) -> tuple[Person, bool]:
     """A new contact person (A1), and whether it is new. Raises BadPhone."""
     person = person.in_region(await desk.partners.country(caller.partner_id))
-    added = await desk.persons.add(caller.partner_id, person, caller.user_id, request)
+    added = await desk.persons.add(caller.partner_id, person, caller.author, request)
     desk.relay.wake()
     return added
 
@@ -56,14 +56,14 @@ async def change_person(
             return changed
         return changed.in_region(await desk.partners.country(caller.partner_id))
 
-    changed = await desk.persons.change(caller.partner_id, person_id, caller.user_id, only_version, made)
+    changed = await desk.persons.change(caller.partner_id, person_id, caller.author, only_version, made)
     desk.relay.wake()
     return changed
 
 
 async def confirm_email(desk: PersonDesk, caller: Caller, person_id: str) -> Person:
     """The person's address is good, though it was refused (A8). Raises NotFound."""
-    person = await desk.persons.confirm_email(caller.partner_id, person_id, caller.user_id)
+    person = await desk.persons.confirm_email(caller.partner_id, person_id, caller.author)
     desk.relay.wake()
     return person
 
@@ -81,7 +81,7 @@ async def keep_refusals(desk: PersonDesk, events: Sequence[Received[MessageFaile
 
 async def remove_person(desk: PersonDesk, caller: Caller, person_id: str, only_version: int | None) -> None:
     """Delete a person (A1), the last holder of a role too. Raises NotFound and ChangedMeanwhile."""
-    await desk.persons.remove(caller.partner_id, person_id, caller.user_id, only_version)
+    await desk.persons.remove(caller.partner_id, person_id, caller.author, only_version)
     desk.relay.wake()
 
 
@@ -136,7 +136,7 @@ async def _add_all(desk: PersonDesk, caller: Caller, persons: Sequence[tuple[str
     for start in range(0, len(persons), AT_ONCE):
         part = persons[start : start + AT_ONCE]
         done = await asyncio.gather(
-            *(desk.persons.add(caller.partner_id, person, caller.user_id, key) for key, person in part)
+            *(desk.persons.add(caller.partner_id, person, caller.author, key) for key, person in part)
         )
         count += sum(is_new for _, is_new in done)
         desk.relay.wake()

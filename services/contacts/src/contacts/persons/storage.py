@@ -7,6 +7,7 @@ from typing import Any
 
 from pymongo import UpdateMany
 
+from common.authors import Author
 from common.events import Role
 from common.mongo import Document, Index, Mongo
 from common.relay import announce_index
@@ -45,10 +46,10 @@ class Persons:
         self.collection = mongo.collection("persons")
         self._versioned = Versioned(self.collection, FOLLOWED, history_kept, announce=True)
 
-    async def add(self, partner_id: str, person: Person, by: str, request: str | None) -> tuple[Person, bool]:
+    async def add(self, partner_id: str, person: Person, author: Author, request: str | None) -> tuple[Person, bool]:
         """(the person, True); the first one's answer and False when `request` was used before."""
         fields = _document(person) | _never_refused()
-        document = await self._versioned.add(partner_id, person.id, fields, by, request)
+        document = await self._versioned.add(partner_id, person.id, fields, author, request)
         return _person(document), document["_id"] == person.id
 
     async def with_emails(self, partner_id: str, emails: Sequence[str]) -> list[Person]:
@@ -80,7 +81,7 @@ class Persons:
         self,
         partner_id: str,
         person_id: str,
-        by: str,
+        author: Author,
         only_version: int | None,
         make: Callable[[Person], Awaitable[Person]],
     ) -> Person:
@@ -91,19 +92,19 @@ class Persons:
             is_new_email = fields["folded_email"] != document["folded_email"]
             return fields | (_never_refused() if is_new_email else {})
 
-        return _person(await self._versioned.change(partner_id, person_id, by, only_version, changed))
+        return _person(await self._versioned.change(partner_id, person_id, author, only_version, changed))
 
-    async def remove(self, partner_id: str, person_id: str, by: str, only_version: int | None) -> None:
+    async def remove(self, partner_id: str, person_id: str, author: Author, only_version: int | None) -> None:
         """Forget everything personal, and announce it in the same write. Raises NotFound, ChangedMeanwhile."""
-        await self._versioned.remove(partner_id, person_id, by, only_version)
+        await self._versioned.remove(partner_id, person_id, author, only_version)
 
-    async def confirm_email(self, partner_id: str, person_id: str, by: str) -> Person:
+    async def confirm_email(self, partner_id: str, person_id: str, author: Author) -> Person:
         """Forget that the address was refused. Raises NotFound."""
 
         async def confirmed(document: Document) -> Document:
             return _never_refused()
 
-        return _person(await self._versioned.change(partner_id, person_id, by, None, confirmed))
+        return _person(await self._versioned.change(partner_id, person_id, author, None, confirmed))
 
     async def mark_undeliverable_of_all_partners(self, refusals: Sequence[Refusal]) -> None:
         """Remember of everybody with such an address that it was refused, and announce it in the same write.

@@ -83,7 +83,7 @@ async def leave(
     A token that acts for a client is never enough to get the own one: it is worth less, and may be lost with less harm.
     """
     response.headers["Cache-Control"] = "no-store"
-    if caller.actor_id is None:
+    if caller.actor is None:
         raise NotFound("You act for nobody.")
     await handlers.leave(entries, caller.partner_id, caller.session_id or "")
     if leaving.refresh_token is None:

@@ -76,7 +76,7 @@ def _subject(request: Request, token: str) -> Caller:
         caller = caller_of(request, token)
     except NotSignedIn as error:
         raise InvalidRequest(error.detail) from None
-    if caller.actor_id is not None:
+    if caller.actor is not None:
         raise InvalidRequest("A token that acts for somebody is never exchanged; go back to your panel.")
     return caller
 
