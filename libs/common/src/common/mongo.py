@@ -144,7 +144,7 @@ async def insert_new(collection: AsyncCollection[Document], documents: Sequence[
     try:
         await collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
-        return {documents[one["index"]]["_id"] for one in _only_duplicates(error)}
+        return {documents[one["index"]]["_id"] for one in only_duplicates(error)}
     return set()
 
 
@@ -166,7 +166,7 @@ async def keep_newer(collection: AsyncCollection[Document], states: Sequence[tup
         await collection.bulk_write(writes, ordered=False)
 
 
-def _only_duplicates(error: BulkWriteError) -> list[Any]:
+def only_duplicates(error: BulkWriteError) -> list[Any]:
     """The writes that failed because the `_id` was there already. Raises `error` when there is other trouble too."""
     failed = error.details["writeErrors"]
     if error.details.get("writeConcernErrors") or any(one["code"] != _DUPLICATE_KEY for one in failed):

@@ -20,6 +20,10 @@ from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 
+from common.audit import storage as audit
+from common.audit.handlers import Journal
+from common.audit.jobs import telling
+from common.audit.requests import Recorded
 from common.auth import Revocations, TokenCheck, TrustedKeys
 from common.dead_letters import api as dead_letters_api
 from common.dead_letters import storage as dead_letters
@@ -62,18 +66,22 @@ def service_app(
     provides: Sequence[object] = (),
     closes: Sequence[Callable[[], Any]] = (),
     open_while_acting: Container[str] | None = None,
+    records_everybody: bool = False,
 ) -> FastAPI:
     """The app of `name`. `provides`: what routes ask for with `provided(type)`; `closes`: awaited at the end;
-    `open_while_acting`: the routes (`GET /partner`) for whoever acts for somebody else, None for all."""
+    `open_while_acting`: the routes (`GET /partner`) for whoever acts for somebody else, None for all;
+    `records_everybody`: the audit log has every change, and not only those of whoever acts for somebody else."""
     keys, revocations = TrustedKeys(), Revocations()
     readers: list[tuple[str, Reader]] = [
         ("signing keys", Table(SigningKeyChanged, keys.apply, kafka)),
         ("revocations", Table(AccessRevoked, revocations.apply, kafka, revocations.at_end)),
     ]
     readers += [(f"subscription {one.topic}", one) for one in subscriptions]
-    setup = _Setup(mongo, [*indexes, *dead_letters.INDEXES])
+    setup = _Setup(mongo, [*indexes, *dead_letters.INDEXES, *audit.INDEXES])
+    journal = Journal(audit.AuditOutbox(mongo, timedelta(seconds=settings.audit_unknown_seconds)), kafka, name)
     letters = DeadLetters(dead_letters.DeadLetterStore(mongo), kafka)
-    jobs = [*jobs, *dead_letter_jobs(letters, name, timedelta(days=settings.dead_letters_kept_days))]
+    kept = timedelta(days=settings.dead_letters_kept_days)
+    jobs = [*jobs, *dead_letter_jobs(letters, name, kept), telling(journal)]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -92,7 +100,7 @@ def service_app(
         log.info("stopped")
 
     app = FastAPI(title=f"Switchboard {name}", version="1", lifespan=lifespan, responses=errors(Unavailable))
-    app.state.provided = {type(one): one for one in (*provides, letters)}
+    app.state.provided = {type(one): one for one in (*provides, letters, journal)}
     app.state.token_check = TokenCheck(
         keys=keys,
         revocations=revocations,
@@ -106,6 +114,8 @@ def service_app(
     for router in (*routers, dead_letters_api.router):
         app.include_router(router)
     app.include_router(_health(setup, mongo, kafka, readers, jobs))
+    app.state.records_everybody = records_everybody
+    app.add_middleware(Recorded, journal=journal)
     FastAPIInstrumentor.instrument_app(app, server_request_hook=hide_what_was_asked, excluded_urls=HEALTH_PATHS)
     return app
 

@@ -72,6 +72,10 @@ class ServiceSettings(KafkaSettings):
         default=90, gt=0, description="replayed and discarded dead letters are forgotten after this"
     )
 
+    audit_unknown_seconds: float = Field(
+        default=60, gt=0, description="an audited request is told with an unknown outcome after this"
+    )
+
     token_issuer: str = "https://identity.switchboard"  # noqa: S105
     token_audience: str = "switchboard"  # noqa: S105
     token_leeway_seconds: int = Field(default=30, ge=0, le=300, description="tolerated difference of clocks")

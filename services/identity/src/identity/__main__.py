@@ -1,4 +1,4 @@
-"""`python -m identity` serves; `... create-staff --email X` and `... rotate-keys` are for operators."""
+"""`python -m identity` serves; `... create-staff --email X`, `rotate-keys` and `verify-audit` are for operators."""
 
 import argparse
 import asyncio
@@ -10,6 +10,8 @@ from common.auth import Permission
 from common.logs import configure_logs
 from common.service import run
 from identity import handlers
+from identity.audit.clients import sealed
+from identity.audit.handlers import verify
 from identity.domain import PASSWORD_MIN, PasswordTooEasy
 from identity.handlers import Identity
 from identity.keys.handlers import replace_all
@@ -23,6 +25,8 @@ def main() -> int:
     staff = commands.add_parser("create-staff", help="make a staff user; the password is taken from STAFF_PASSWORD")
     staff.add_argument("--email", required=True)
     commands.add_parser("rotate-keys", help="announce a new signing key and retire the others")
+    check = commands.add_parser("verify-audit", help="find entries of the audit log that are missing or were changed")
+    check.add_argument("partner", nargs="?", help="only the log of this one")
     chosen = parser.parse_args()
     settings = Settings()  # pyright: ignore[reportCallIssue]  the environment gives the rest
     match chosen.command:
@@ -34,6 +38,8 @@ def main() -> int:
             return _once(settings, lambda it: _create_staff(it.identity, chosen.email, password, everything))
         case "rotate-keys":
             return _once(settings, lambda it: replace_all(it.keys))
+        case "verify-audit":
+            return _once(settings, lambda it: _verify_audit(it, chosen.partner))
         case _:
             run(settings, build)
             return 0
@@ -45,6 +51,16 @@ async def _create_staff(identity: Identity, email: str, password: str, permissio
     except PasswordTooEasy as error:
         sys.exit(f"{error.title}. {error.detail}")
     print("staff user made" if made else "this staff user is there already")  # noqa: T201  the command's answer
+
+
+async def _verify_audit(it: Wired, partner: str | None) -> None:
+    seals, count = await sealed(it.kafka), 0
+    async for flaw in verify(it.audit, seals, partner):
+        print(f"{flaw.partner_id}: entry {flaw.sequence} is {flaw.wrong}")  # noqa: T201
+        count += 1
+    if count:
+        sys.exit(f"{count} entries are wrong")
+    print("nothing is missing or was changed")  # noqa: T201
 
 
 def _once(settings: Settings, work: Callable[[Wired], Awaitable[None]]) -> int:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import Cursor, Limit, Page, RequestKey, errors, id_position, page_by_id, provided
@@ -32,13 +33,14 @@ ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 
 @router.post("/partners", status_code=201, tags=["partners"], responses=ALWAYS | errors(EmailTaken))
 async def create_partner(
-    new: NewPartner, caller: Staff, identity: IdentityDep, idempotency_key: RequestKey = None
+    new: NewPartner, caller: Staff, identity: IdentityDep, recording: RecordingDep, idempotency_key: RequestKey = None
 ) -> PartnerView:
     """Staff: a new partner with its owner, who is invited by mail if he is given no password. Repeating the same
     `Idempotency-Key` returns the first answer."""
     partner, owner = new.to_domain()
     request = f"{caller.user_id}/{idempotency_key}" if idempotency_key else None
     password = revealed(new.owner.password)
+    await recording.about(partner_id=[partner.id], user_id=[owner.id])
     return PartnerView.of(await handlers.create_partner(identity, partner, owner, password, request))
 
 
@@ -77,10 +79,11 @@ async def list_permissions(_: SignedIn) -> Registry:
 
 
 @router.post("/users", status_code=201, tags=["users"], responses=ALWAYS | errors(EmailTaken, CannotGrant))
-async def create_user(new: NewUser, caller: UsersWriter, identity: IdentityDep) -> UserView:
+async def create_user(new: NewUser, caller: UsersWriter, identity: IdentityDep, recording: RecordingDep) -> UserView:
     """A further user of the caller's partner, who is invited by mail if he is given no password. Nobody gives a
     permission that he does not have."""
     user = new.to_domain(caller.partner_id)
+    await recording.about(user_id=[user.id], permissions=sorted(user.permissions), roles=sorted(user.roles))
     return UserView.of(await handlers.create_user(identity, caller, user, revealed(new.password)))
 
 
@@ -94,11 +97,15 @@ async def list_users(
 
 
 @router.patch("/users/{user_id}", tags=["users"], responses=ALWAYS | errors(NotFound, OwnerFixed, CannotGrant))
-async def change_user(user_id: str, change: UserChange, caller: UsersWriter, identity: IdentityDep) -> UserView:
+async def change_user(
+    user_id: str, change: UserChange, caller: UsersWriter, identity: IdentityDep, recording: RecordingDep
+) -> UserView:
     """Change name, permissions or roles of a user. It works everywhere within five seconds."""
     wanted = change.model_dump(exclude_unset=True, exclude_none=True)
     for gives in {"permissions", "roles"} & wanted.keys():
         wanted[gives] = sorted(set(map(str, wanted[gives])))
+    given = {name: wanted[name] for name in ("permissions", "roles") if name in wanted}
+    await recording.about(changed=sorted(wanted), **given)
     return UserView.of(await handlers.change_user(identity, caller, user_id, wanted))
 
 

@@ -11,28 +11,22 @@ from common.relay import StateRelay
 from common.service import service_app
 from identity import api, storage
 from identity.account import main as account_main
-from identity.account.handlers import Account
+from identity.audit import main as audit_main
 from identity.clients import Passwords
 from identity.handlers import Identity
 from identity.keys import main as keys_main
-from identity.keys.handlers import Keys
 from identity.machines import main as machines_main
-from identity.machines.handlers import Machines
 from identity.mails import main as mails_main
 from identity.panel import main as panel_main
-from identity.panel.handlers import Panel
 from identity.proofs import main as proofs_main
-from identity.revocation.handlers import Heart
-from identity.revocation.jobs import heartbeat
+from identity.revocation.jobs import Heart, heartbeat
 from identity.sessions import main as sessions_main
-from identity.sessions.handlers import Sessions
 from identity.settings import Settings
-from identity.storage import Store, to_access_revoked, to_partner_changed
 from identity.tokens import api as tokens_api
 
-ROUTERS = [part.router for part in (sessions_main, tokens_api, keys_main, machines_main, account_main, panel_main, api)]
-PARTS = (storage, keys_main, sessions_main, machines_main, account_main, panel_main)
-INDEXES = [index for part in PARTS for index in part.INDEXES]
+PARTS = (sessions_main, keys_main, machines_main, account_main, panel_main, audit_main)
+ROUTERS = [tokens_api.router, *(part.router for part in PARTS), api.router]
+INDEXES = [index for part in (storage, *PARTS) for index in part.INDEXES]
 
 
 @dataclass(frozen=True)
@@ -40,11 +34,12 @@ class Wired:
     """Identity's use cases, and the connections they use; also for commands."""
 
     identity: Identity
-    keys: Keys
-    sessions: Sessions
-    machines: Machines
-    account: Account
-    panel: Panel
+    keys: keys_main.Keys
+    sessions: sessions_main.Sessions
+    machines: machines_main.Machines
+    account: account_main.Account
+    panel: panel_main.Panel
+    audit: audit_main.AuditLog
     mongo: Mongo
     kafka: Kafka
 
@@ -52,19 +47,18 @@ class Wired:
 def wire(settings: Settings) -> Wired:
     """Nothing is connected to yet."""
     mongo, kafka = Mongo(settings), Kafka(settings)
-    store = Store(mongo)
+    store = storage.Store(mongo)
     identity = Identity(
-        store=store,
-        passwords=Passwords(settings.hashes_at_once, settings.hashes_waiting),
+        store=store, passwords=Passwords(settings.hashes_at_once, settings.hashes_waiting),
         mails=mails_main.wire(settings, mongo, kafka),
-        partner_relay=StateRelay(store.partners.of_all_partners, kafka, "/identity", to_partner_changed),
-        user_relay=StateRelay(store.users.of_all_partners, kafka, "/identity", to_access_revoked),
-    )
+        partner_relay=StateRelay(store.partners.of_all_partners, kafka, "/identity", storage.to_partner_changed),
+        user_relay=StateRelay(store.users.of_all_partners, kafka, "/identity", storage.to_access_revoked),
+    )  # fmt: skip
     keys = keys_main.wire(settings, mongo, kafka)
     sessions = sessions_main.wire(settings, mongo, kafka, identity, keys, proofs_main.wire(settings, mongo, identity))
-    account = account_main.wire(mongo, identity, sessions)
+    account, audit = account_main.wire(mongo, identity, sessions), audit_main.wire(mongo, kafka)
     panel = panel_main.wire(settings, mongo, kafka, identity, keys, sessions)
-    return Wired(identity, keys, sessions, machines_main.wire(mongo, kafka, keys), account, panel, mongo, kafka)
+    return Wired(identity, keys, sessions, machines_main.wire(mongo, kafka, keys), account, panel, audit, mongo, kafka)
 
 
 def build(settings: Settings) -> FastAPI:
@@ -74,13 +68,13 @@ def build(settings: Settings) -> FastAPI:
     jobs = [
         Job("partner relay", it.identity.partner_relay.run), Job("user relay", it.identity.user_relay.run),
         *keys_main.jobs(it.keys), *sessions_main.jobs(it.sessions), *machines_main.jobs(it.machines),
-        *account_main.jobs(it.account), *panel_main.jobs(settings, it.panel),
+        *account_main.jobs(it.account), *panel_main.jobs(settings, it.panel), *audit_main.jobs(it.audit),
         heartbeat(Heart(revoking, it.kafka), settings.heartbeat_seconds),
     ]  # fmt: skip
-    own = (it.identity, it.keys, it.sessions, it.machines)
-    provides = (*own, *account_main.provides(it.account), *panel_main.provides(it.panel))
+    provides = (it.identity, it.keys, it.sessions, it.machines, it.audit, *account_main.provides(it.account))
+    reads = (*panel_main.subscriptions(it.panel, it.kafka), *audit_main.subscriptions(it.audit, it.kafka))
     return service_app(
         settings, name="identity", mongo=it.mongo, kafka=it.kafka, indexes=INDEXES, routers=ROUTERS, jobs=jobs,
-        provides=provides, subscriptions=panel_main.subscriptions(it.panel, it.kafka),
-        open_while_acting=panel_main.OPEN_WHILE_ACTING,
+        provides=[*provides, *panel_main.provides(it.panel)], subscriptions=reads,
+        open_while_acting=panel_main.OPEN_WHILE_ACTING, records_everybody=True,
     )  # fmt: skip

@@ -18,6 +18,7 @@ class Permission(StrEnum):
     MACHINES_WRITE = "machines:write"
     ENTRIES_READ = "entries:read"
     ENTRIES_WRITE = "entries:write"
+    AUDIT_READ = "audit:read"
     CONTACTS_READ = "contacts:read"
     CONTACTS_WRITE = "contacts:write"
     NOTIFICATIONS_READ = "notifications:read"
@@ -108,6 +109,10 @@ DESCRIPTIONS: Mapping[Permission, Words] = {
     Permission.ENTRIES_WRITE: Words(
         "Nadawanie i odbieranie dostępu partnerom wdrożeniowym, zatwierdzanie i kończenie ich wejść",
         "Let partners into the account, confirm and end their entries",
+    ),
+    Permission.AUDIT_READ: Words(
+        "Przeglądanie i eksport dziennika zdarzeń: kto, co, kiedy i skąd zrobił",
+        "See and export the audit log: who did what, when, from where",
     ),
     Permission.CONTACTS_READ: Words(
         "Przeglądanie osób kontaktowych i adresów", "See contact persons and company addresses"

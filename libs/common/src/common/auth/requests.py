@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from common.audit.requests import Recording
 from common.auth.permissions import STAFF_ONLY, Permission
 from common.auth.tokens import Caller, TokenCheck
 from common.errors import ActingForAnother, NotSignedIn, PermissionMissing, Unavailable
@@ -17,11 +18,14 @@ _bearer = HTTPBearer(auto_error=False, description="An access token from identit
 async def signed_in(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """The caller of this request, whatever he may do. Who acts for somebody else is in its logs and its span (E6).
-    Raises NotSignedIn, ActingForAnother, Unavailable, RevocationsUnheard."""
+    """The caller of this request, whatever he may do. Who acts for somebody else is in its logs and its span, and what
+    he does in the audit log (E6). Raises NotSignedIn, ActingForAnother, Unavailable, RevocationsUnheard."""
     caller = caller_of(request, credentials.credentials if credentials else None)
     if caller.actor is not None:
         say_who_acts(caller.author, caller.partner_id)
+    recording: Recording = request.state.recording
+    await recording.asked_by(caller.author, caller.partner_id, caller.session_id)
+    if caller.actor is not None:
         _check_open_while_acting(request)
     return caller
 

@@ -1,5 +1,6 @@
 """The contracts: one module per publisher, and the table of topics in `registry`."""
 
+from common.events.audit import AuditRecorded, AuditSealed
 from common.events.contacts import ContactChanged, Role
 from common.events.envelope import (
     Event,
@@ -29,6 +30,8 @@ __all__ = [
     "RECIPIENT_REFUSED",
     "AccessRevoked",
     "AttachmentRef",
+    "AuditRecorded",
+    "AuditSealed",
     "CampaignLaunched",
     "Channel",
     "ContactChanged",

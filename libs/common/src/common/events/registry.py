@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from common.events.audit import AuditRecorded, AuditSealed
 from common.events.contacts import ContactChanged
 from common.events.envelope import Event
 from common.events.identity import AccessRevoked, PartnerChanged, SigningKeyChanged
@@ -12,6 +13,7 @@ from common.events.outbox import MessageFailed, MessageSent
 DAY_MS = 86_400_000
 REVOCATIONS_MS = AccessRevoked.KEPT_SECONDS * 1000
 DEFAULT_PARTITIONS = 8
+FOR_EVER = -1
 DEFAULT_RETENTION_MS = 14 * DAY_MS
 
 
@@ -60,6 +62,8 @@ TOPICS = (
     Topic(MessageRequested, "notifications", ("outbox",), also_from=("identity",)),
     Topic(MessageSent, "outbox", ("notifications", "crm")),
     Topic(MessageFailed, "outbox", ("notifications", "crm", "contacts")),
+    Topic(AuditRecorded, "identity", ("identity",), also_from=("contacts", "notifications", "outbox", "crm")),
+    Topic(AuditSealed, "identity", (), retention_ms=FOR_EVER),
 )
 
 

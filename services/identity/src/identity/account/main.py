@@ -13,7 +13,7 @@ from identity.proofs import main as proofs_main
 from identity.recovery import main as recovery_main
 from identity.sessions.handlers import Sessions
 
-__all__ = ["INDEXES", "jobs", "provides", "router", "wire"]
+__all__ = ["INDEXES", "Account", "jobs", "provides", "router", "wire"]
 
 INDEXES = [*recovery_main.INDEXES, *proofs_main.INDEXES]
 router = APIRouter()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import Cursor, Limit, Page, errors, id_position, page_by_id, provided
@@ -25,16 +26,23 @@ ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 
 
 @router.put("/partners/{partner_id}/masters", responses=ALWAYS | errors(NotFound))
-async def allow_masters(partner_id: str, switch: Switch, _: Staff, connections: ConnectionsDep) -> PartnerView:
+async def allow_masters(
+    partner_id: str, switch: Switch, _: Staff, connections: ConnectionsDep, recording: RecordingDep
+) -> PartnerView:
     """Staff: let a partner have master users, or no more, which ends their entries at once (E1)."""
+    await recording.about(on=[str(switch.on).lower()])
+    await recording.also_in(partner_id)
     return PartnerView.of(await handlers.allow_masters(connections, partner_id, allowed=switch.on))
 
 
 @router.put("/partners/{partner_id}/clients/{client_id}", responses=ALWAYS | errors(NotFound))
 async def connect(
-    partner_id: str, client_id: str, switch: Switch, _: Staff, connections: ConnectionsDep
+    partner_id: str, client_id: str, switch: Switch, _: Staff, connections: ConnectionsDep, recording: RecordingDep
 ) -> ConnectionView:
     """Staff: connect a partner with a client, or no more, which ends running entries at once (E1)."""
+    await recording.about(on=[str(switch.on).lower()])
+    await recording.also_in(partner_id)
+    await recording.also_in(client_id)
     return ConnectionView.of(await handlers.connect(connections, partner_id, client_id, is_on=switch.on))
 
 
@@ -48,8 +56,11 @@ async def list_clients(
 
 
 @router.put("/users/{user_id}/master", responses=ALWAYS | errors(NotFound, MastersNotAllowed))
-async def mark_master(user_id: str, switch: Switch, caller: UsersWriter, connections: ConnectionsDep) -> UserView:
+async def mark_master(
+    user_id: str, switch: Switch, caller: UsersWriter, connections: ConnectionsDep, recording: RecordingDep
+) -> UserView:
     """Mark a user of the caller's partner as partner master, or no more, which ends his entries at once (E2)."""
+    await recording.about(on=[str(switch.on).lower()])
     return UserView.of(await handlers.mark_master(connections, caller, user_id, is_master=switch.on))
 
 
@@ -64,11 +75,12 @@ async def list_access(
 
 @router.put("/partner-access/{partner_id}", responses=ALWAYS | errors(NotFound, CannotGrant))
 async def give_access(
-    partner_id: str, new: NewAccess, caller: Writer, connections: ConnectionsDep
+    partner_id: str, new: NewAccess, caller: Writer, connections: ConnectionsDep, recording: RecordingDep
 ) -> PartnerAccessView:
     """Give a connected partner access, or change it (E4). Nobody gives what he does not have; entries that the new
     access does not cover end at once."""
     permissions = frozenset(map(str, new.permissions))
+    await recording.about(permissions=sorted(permissions), until=[new.until.isoformat()])
     given = await handlers.give_access(
         connections, caller, partner_id, permissions, new.until, confirm_each=new.confirm_each
     )

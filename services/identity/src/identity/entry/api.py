@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import Cursor, Limit, Page, errors, page_of, provided, time_position
@@ -76,8 +77,9 @@ async def own_entry(caller: SignedIn, entries: EntriesDep) -> EntryView:
 
 @router.post("/entry/leave", responses=errors(NotSignedIn, NotFound, InvalidGrant, Invalid))
 async def leave(
-    leaving: Leaving, caller: SignedIn, entries: EntriesDep, sessions: SessionsDep, response: Response
-) -> Left:
+    leaving: Leaving, caller: SignedIn, entries: EntriesDep, sessions: SessionsDep, recording: RecordingDep,
+    response: Response,
+) -> Left:  # fmt: skip
     """Back to the panel (E5): end the entry, and get the own tokens for the refresh token of the own session.
 
     A token that acts for a client is never enough to get the own one: it is worth less, and may be lost with less harm.
@@ -88,5 +90,5 @@ async def leave(
     await handlers.leave(entries, caller.partner_id, caller.session_id or "")
     if leaving.refresh_token is None:
         return Left(own=None)
-    issued = await session_handlers.refresh(sessions, leaving.refresh_token.get_secret_value())
+    issued = await session_handlers.refresh(sessions, leaving.refresh_token.get_secret_value(), recording)
     return Left(own=token_for(sessions, issued))

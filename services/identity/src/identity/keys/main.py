@@ -14,7 +14,7 @@ from identity.keys.jobs import rotation
 from identity.keys.storage import INDEXES, KeyStore, to_key_changed
 from identity.settings import Settings
 
-__all__ = ["INDEXES", "jobs", "router", "wire"]
+__all__ = ["INDEXES", "Keys", "jobs", "router", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, kafka: Kafka) -> Keys:

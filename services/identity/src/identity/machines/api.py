@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, requires
 from common.errors import Conflict, Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import Cursor, Limit, Page, errors, id_position, page_by_id, provided
@@ -22,8 +23,11 @@ ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 
 
 @router.post("", status_code=201, responses=ALWAYS | errors(CannotGrant))
-async def create_machine(new: NewMachine, caller: Writer, machines: MachinesDep, response: Response) -> MachineSecret:
+async def create_machine(
+    new: NewMachine, caller: Writer, machines: MachinesDep, recording: RecordingDep, response: Response
+) -> MachineSecret:
     """A machine of the caller's partner, with permissions that the caller has. Its secret is shown this once."""
+    await recording.about(permissions=sorted(map(str, new.permissions)))
     machine, secret = await handlers.create(machines, caller, new.name, set(map(str, new.permissions)))
     response.headers["Cache-Control"] = "no-store"
     return MachineSecret(client_id=machine.id, client_secret=secret)

@@ -9,7 +9,7 @@ from identity.machines.api import router
 from identity.machines.handlers import Machines
 from identity.machines.storage import INDEXES, MachineStore, to_access_revoked
 
-__all__ = ["INDEXES", "jobs", "router", "wire"]
+__all__ = ["INDEXES", "Machines", "jobs", "router", "wire"]
 
 
 def wire(mongo: Mongo, kafka: Kafka, keys: Keys) -> Machines:

@@ -23,6 +23,8 @@ from identity.panel.storage import CodeStore
 from identity.sessions.handlers import Sessions
 from identity.settings import Settings
 
+__all__ = ["INDEXES", "OPEN_WHILE_ACTING", "Panel", "jobs", "provides", "router", "subscriptions", "wire"]
+
 INDEXES = [*CODES, *entry_main.INDEXES, *connections_main.INDEXES]
 router = APIRouter()
 for part in (connections_api, entry_api, api):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import address_of, errors, provided
@@ -30,25 +31,25 @@ async def forgotten_password(body: ForgottenPassword, recovery: RecoveryDep, req
 
 
 @router.post("/password/reset", status_code=204, responses=FOLLOWED)
-async def reset_password(body: NewPassword, recovery: RecoveryDep) -> None:
+async def reset_password(body: NewPassword, recovery: RecoveryDep, recording: RecordingDep) -> None:
     """A new password by the link in a mail. It ends all sessions; a second factor stays on."""
     await handlers.set_password(
-        recovery, LetterKind.PASSWORD_RESET, body.token.get_secret_value(), body.password.get_secret_value()
+        recovery, LetterKind.PASSWORD_RESET, body.token.get_secret_value(), body.password.get_secret_value(), recording
     )
 
 
 @router.post("/invitation/accept", status_code=204, responses=FOLLOWED)
-async def accept_invitation(body: NewPassword, recovery: RecoveryDep) -> None:
+async def accept_invitation(body: NewPassword, recovery: RecoveryDep, recording: RecordingDep) -> None:
     """The first password, by the link of an invitation."""
     await handlers.set_password(
-        recovery, LetterKind.INVITATION, body.token.get_secret_value(), body.password.get_secret_value()
+        recovery, LetterKind.INVITATION, body.token.get_secret_value(), body.password.get_secret_value(), recording
     )
 
 
 @router.post("/email/confirm", status_code=204, responses=FOLLOWED | errors(EmailTaken))
-async def confirm_email(body: FollowedLink, recovery: RecoveryDep) -> None:
+async def confirm_email(body: FollowedLink, recovery: RecoveryDep, recording: RecordingDep) -> None:
     """The address that the link went to is the user's, and the one that he signs in with."""
-    await handlers.confirm_email(recovery, body.token.get_secret_value())
+    await handlers.confirm_email(recovery, body.token.get_secret_value(), recording)
 
 
 @router.post("/me/email/confirmation", status_code=202, responses=errors(NotSignedIn, NotFound, TooManyAttempts))

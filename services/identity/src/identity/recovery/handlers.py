@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from common.audit.requests import Recording
 from common.auth import Caller
+from common.authors import Author
 from common.ids import new_id
 from identity.domain import User
 from identity.handlers import Identity, known_user, letter_to, secure
@@ -74,12 +76,13 @@ async def confirm_own(recovery: Recovery, caller: Caller, address: str | None = 
     await _mail(recovery, user, LetterKind.EMAIL, address=to)
 
 
-async def set_password(recovery: Recovery, kind: LetterKind, text: str, password: str) -> None:
+async def set_password(recovery: Recovery, kind: LetterKind, text: str, password: str, recording: Recording) -> None:
     """Follow an invitation or a link to a new password, which ends all sessions.
 
     Raises LinkNotGood, PasswordTooEasy (then the link stays good).
     """
     user, token = await _followed(recovery, kind, text)
+    await recording.asked_by(Author(user.id), user.partner_id, None)
     password_hash = await recovery.identity.passwords.hash(password, user.email, user.name)
     change = {"password_hash": password_hash, "email_verified": True}
     is_first = kind is LetterKind.INVITATION
@@ -87,12 +90,13 @@ async def set_password(recovery: Recovery, kind: LetterKind, text: str, password
     await _spend(recovery, user, token, change, news, sign_out=True)
 
 
-async def confirm_email(recovery: Recovery, text: str) -> None:
+async def confirm_email(recovery: Recovery, text: str, recording: Recording) -> None:
     """Follow a link to an address: it is the user's from now on, and the one before hears of it.
 
     Raises LinkNotGood, EmailTaken.
     """
     user, token = await _followed(recovery, LetterKind.EMAIL, text)
+    await recording.asked_by(Author(user.id), user.partner_id, None)
     is_new = token.address != user.email
     news = await letter_to(recovery.identity, user, LetterKind.EMAIL_CHANGED) if is_new else None
     await _spend(recovery, user, token, {"email": token.address, "email_verified": True}, news, sign_out=False)

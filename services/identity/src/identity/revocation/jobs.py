@@ -4,6 +4,8 @@ from common.jobs import Job, every
 from identity.revocation import handlers
 from identity.revocation.handlers import Heart
 
+__all__ = ["Heart", "heartbeat"]
+
 
 def heartbeat(heart: Heart, seconds: float) -> Job:
     return every(seconds, "heartbeat", lambda: handlers.beat(heart))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from common.audit.requests import Recording
 from common.auth import Caller
+from common.authors import Author
 from common.errors import NotFound
 from common.ids import new_id
 from common.keyring import Keyring
@@ -61,37 +63,48 @@ class Issued:
     """He may do nothing yet: his company requires a second factor."""
 
 
-async def sign_in(sessions: Sessions, email: str, password: str, client: str, address: str) -> Issued:
+async def sign_in(
+    sessions: Sessions, email: str, password: str, client: str, address: str, recording: Recording
+) -> Issued:
     """A new session. Raises WrongCredentials, in the same words and time whatever was wrong; SecondStepNeeded;
     TooManyAttempts; and Unavailable when too many sign in at once."""
     sessions.proofs.passwords.check_room()
     user = await sessions.users.user_by_email_of_all_partners(email.casefold())
     place = await place_for(sessions, user, address)
+    if user is not None:
+        recording.tried_by(Author(user.id), user.partner_id)
     user = await check_password(sessions.proofs, user, email, password, place)
     if user.has_second_factor:
         challenges = sessions.challenges
+        await recording.about(because=["a second step is needed"])
         about = (user.partner_id, user.id, str(user.sign_outs))
         raise SecondStepNeeded(make(challenges, Purpose.SECOND_STEP, *about), int(challenges.lifetime.total_seconds()))
-    return await begin(sessions, user, client, place, is_strong=False)
+    return await begin(sessions, user, client, place, recording, is_strong=False)
 
 
-async def second_step(sessions: Sessions, challenge: str, code: str, client: str, address: str) -> Issued:
+async def second_step(
+    sessions: Sessions, challenge: str, code: str, client: str, address: str, recording: Recording
+) -> Issued:
     """A new session of whoever gave his password before, and gives a code now. A wrong code may be tried again with the
     same challenge. Raises ChallengeGone, WrongCode, TooManyAttempts."""
     partner_id, user_id, sign_outs = read(sessions.challenges, Purpose.SECOND_STEP, challenge)
     user = await sessions.users.user(partner_id, user_id)
     if user is None or str(user.sign_outs) != sign_outs:
         raise ChallengeGone
+    recording.tried_by(Author(user.id), user.partner_id)
     place = await place_for(sessions, user, address)
     await check_code(sessions.proofs, user, code, place)
     await answer(sessions.challenges, Purpose.SECOND_STEP, challenge)
-    return await begin(sessions, user, client, place, is_strong=True)
+    return await begin(sessions, user, client, place, recording, is_strong=True)
 
 
-async def sign_in_with_passkey(sessions: Sessions, credential: dict[str, Any], client: str, address: str) -> Issued:
+async def sign_in_with_passkey(
+    sessions: Sessions, credential: dict[str, Any], client: str, address: str, recording: Recording
+) -> Issued:
     """A new session of whoever shows a passkey. Raises WrongPasskey, ChallengeGone."""
     user = await shown(sessions.proofs.passkeys, credential)
-    return await begin(sessions, user, client, await place_for(sessions, user, address), is_strong=True)
+    place = await place_for(sessions, user, address)
+    return await begin(sessions, user, client, place, recording, is_strong=True)
 
 
 async def place_for(sessions: Sessions, user: User | None, address: str) -> Place:
@@ -100,9 +113,12 @@ async def place_for(sessions: Sessions, user: User | None, address: str) -> Plac
     return Place(place, await sessions.store.was_at(*((user.partner_id, user.id) if user else ("", "")), place))
 
 
-async def begin(sessions: Sessions, user: User, client: str, place: Place, *, is_strong: bool) -> Issued:
+async def begin(
+    sessions: Sessions, user: User, client: str, place: Place, recording: Recording, *, is_strong: bool
+) -> Issued:
     """A new session of a user who proved who he is, by more than a password if it `is_strong`."""
     now, session_id, seed = datetime.now(UTC), new_id("ses"), secrets.token_urlsafe(32)
+    await recording.asked_by(Author(user.id), user.partner_id, session_id)
     session = Session(
         id=session_id,
         partner_id=user.partner_id,
@@ -120,7 +136,7 @@ async def begin(sessions: Sessions, user: User, client: str, place: Place, *, is
     return await _issued(sessions, user, session, seed)
 
 
-async def refresh(sessions: Sessions, text: str) -> Issued:
+async def refresh(sessions: Sessions, text: str, recording: Recording) -> Issued:
     """The next tokens of a session. Raises InvalidGrant; a token that was used before ends its session."""
     token, now = RefreshToken.read(text), datetime.now(UTC)
     session = await sessions.store.going_on_of_all_partners(token.session_id)
@@ -133,15 +149,17 @@ async def refresh(sessions: Sessions, text: str) -> Issued:
     ends_at = sessions.lifetime.end(session.began_at, now)
     current = await sessions.store.continue_(session, token.number, now, ends_at)
     if current is None:
-        current = await _repeated(sessions, session, token.number, now)
+        current = await _repeated(sessions, session, token.number, now, recording)
     return await _issued(sessions, user, current, seed)
 
 
-async def _repeated(sessions: Sessions, session: Session, number: int, now: datetime) -> Session:
+async def _repeated(sessions: Sessions, session: Session, number: int, now: datetime, recording: Recording) -> Session:
     """The session whose token was used before, but just now. Otherwise it ends. Raises InvalidGrant."""
     current = await sessions.store.going_on_of_all_partners(session.id)
     if current is None or not current.follows(number, now, sessions.grace):
         log.warning("refresh_token_reused", session=session.id, user=session.user_id)
+        author, because = Author(session.user_id), ["refresh token used again"]
+        await recording.happened("session ended", author, session.partner_id, session.id, because=because)
         await _end(sessions, session.partner_id, session.user_id, session.id)
         raise InvalidGrant("This session does not go on.")
     return current

@@ -19,7 +19,7 @@ from identity.sessions.storage import INDEXES, SessionStore, to_session_ended
 from identity.settings import Settings
 from identity.throttling.jobs import forgetting as forgetting_attempts
 
-__all__ = ["INDEXES", "jobs", "router", "wire"]
+__all__ = ["INDEXES", "Sessions", "jobs", "router", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, kafka: Kafka, identity: Identity, keys: Keys, proofs: Proofs) -> Sessions:

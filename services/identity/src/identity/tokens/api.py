@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
+from common.audit.requests import Recording, RecordingDep
 from common.auth import Caller, caller_of
+from common.authors import Actor, Author
 from common.errors import Conflict, Invalid, NotSignedIn
 from common.http import errors, provided
 from identity.domain import InvalidRequest, UnsupportedGrant
@@ -36,7 +38,8 @@ router = APIRouter(tags=["sign-in"])
 
 @router.post("/token", responses=errors(InvalidGrant, InvalidClient, Conflict, Invalid))
 async def token(
-    request: Request, sessions: SessionsDep, machines: MachinesDep, panel: PanelDep, response: Response, basic: Basic,
+    request: Request, sessions: SessionsDep, machines: MachinesDep, panel: PanelDep, recording: RecordingDep,
+    response: Response, basic: Basic,
     grant_type: Parameter = "", refresh_token: Parameter = "", scope: Parameter = "", client_id: Parameter = "",
     client_secret: Parameter = "", subject_token: TokenParameter = "", subject_token_type: Parameter = ACCESS_TOKEN,
     audience: Parameter = "", code: Parameter = "", code_verifier: Parameter = "",
@@ -52,16 +55,17 @@ async def token(
     response.headers["Cache-Control"] = "no-store"
     match grant_type:
         case "refresh_token" if refresh_token:
-            return token_for(sessions, await session_handlers.refresh(sessions, refresh_token))
+            issued = await session_handlers.refresh(sessions, refresh_token, recording)
+            return token_for(sessions, issued)
         case "client_credentials" if basic:
             access, given = await machine_handlers.token(machines, basic.username, basic.password, scope)
         case "client_credentials" if client_id and client_secret:
             access, given = await machine_handlers.token(machines, client_id, client_secret, scope)
         case schemas.TOKEN_EXCHANGE if audience and subject_token_type == ACCESS_TOKEN:
             caller = _subject(request, subject_token)
-            return _acting(await enter(panel.entries, way_of(caller, audience), scope))
+            return await _acting(await enter(panel.entries, way_of(caller, audience), scope), recording)
         case "authorization_code" if code and code_verifier:
-            return _acting(await panel_handlers.use_code(panel, code, code_verifier))
+            return await _acting(await panel_handlers.use_code(panel, code, code_verifier), recording)
         case grant if grant in GRANTS:
             raise InvalidRequest(f"A parameter of {grant} is missing, or not of the right type.")
         case _:
@@ -81,11 +85,15 @@ def _subject(request: Request, token: str) -> Caller:
     return caller
 
 
-def _acting(entered: Entered) -> Token:
+async def _acting(entered: Entered, recording: Recording) -> Token:
+    """The answer, once the client's audit log has it that somebody entered."""
+    entry, permissions = entered.entry, sorted(entered.permissions)
+    author = Author(entry.user_id, Actor(entry.way.master_id, entry.way.partner_id))
+    await recording.happened("account entered", author, entry.way.client_id, entry.id, permissions=permissions)
     return Token(
         access_token=entered.access,
         expires_in=int(entered.expires_in.total_seconds()),
-        scope=" ".join(sorted(entered.permissions)),
+        scope=" ".join(permissions),
         issued_token_type=ACCESS_TOKEN,
     )
 

@@ -1,0 +1,81 @@
+"""Telling the audit log: a deed is kept before it is done, and what came of it after (E6).
+
+So a process that dies in between leaves a deed of which it is not known whether it was done, and never one that was
+done and is not in the log.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from opentelemetry import trace
+
+from common.audit.domain import Deed, Outcome
+from common.audit.storage import AuditOutbox
+from common.events.audit import AuditRecorded
+from common.events.envelope import Outgoing, encode
+from common.ids import new_id
+from common.kafka.connection import Kafka
+from common.mongo import Document
+from common.telemetry import traceparent_of
+
+BATCH = 500
+Details = Mapping[str, list[str]]
+
+
+@dataclass
+class Journal:
+    """What the use cases work with. `due` is set when something can be told."""
+
+    store: AuditOutbox
+    kafka: Kafka
+    service: str
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def begin(journal: Journal, deed: Deed, details: Details) -> None:
+    """Keep a deed that will be done now. Raises a PyMongoError, and then it must not be done."""
+    await journal.store.begin(deed, details, _trace())
+
+
+async def end(journal: Journal, deed: Deed, outcome: Outcome, status: int) -> None:
+    """Say what came of it."""
+    await journal.store.end(deed.id, outcome, status, datetime.now(UTC))
+    journal.due.set()
+
+
+async def record(
+    journal: Journal, deed: Deed, outcome: Outcome, status: int | None = None, details: Details | None = None
+) -> None:
+    """Keep a deed of which everything is known."""
+    await journal.store.add(deed, outcome, status, details or {}, _trace())
+    journal.due.set()
+
+
+async def tell(journal: Journal) -> int:
+    """Publish one batch of what is due, and forget it; returns how many. What is told twice is one entry, by its id."""
+    found = await journal.store.due(datetime.now(UTC), BATCH)
+    if found:
+        await journal.kafka.publish([_record(journal.service, one) for one in found])
+        await journal.store.forget([one["_id"] for one in found])
+    return len(found)
+
+
+def new_deed_id() -> str:
+    return new_id("aud")
+
+
+def _record(service: str, document: Document) -> Outgoing:
+    names = (
+        "partner_id", "at", "session_id", "network", "action", "target", "details", "outcome", "status", "actor"
+    )  # fmt: skip
+    fields = {name: document.get(name) for name in names}
+    event = AuditRecorded.model_validate(
+        fields | {"entry_id": document["_id"], "user_id": document["by"], "service": service}
+    )
+    return encode(event, event_id=event.entry_id, source=f"/{service}", time=document["at"], trace=document["trace"])
+
+
+def _trace() -> str | None:
+    return traceparent_of(trace.get_current_span())
