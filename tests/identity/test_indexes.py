@@ -1,12 +1,15 @@
 """Every query of identity is served by an index: the database itself says how it would find what is asked for."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from common.audit import storage as audit
+from common.audit.storage import AuditOutbox
 from common.mongo import Mongo
+from identity.audit.storage import AuditStore, Filter
 from identity.connections.storage import ConnectionStore
 from identity.entry.domain import Way
 from identity.entry.storage import EntryStore
@@ -25,12 +28,13 @@ from tests.support.platform import Platform
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 WAY = Way("prt_1", "usr_1", "prt_2", "ses_1")
+AFTER = (NOW, "x_1")
 
 
 @pytest.fixture
 async def mongo(platform: Platform) -> AsyncIterator[Mongo]:
     """A database with the indexes of identity, and nothing else in it."""
-    async with database(platform, INDEXES) as mongo:
+    async with database(platform, [*INDEXES, *audit.INDEXES]) as mongo:
         yield mongo
 
 
@@ -62,6 +66,14 @@ QUERIES: dict[str, Callable[[Mongo], Awaitable[Any]]] = {
     "old entries": lambda mongo: EntryStore(mongo).forget_of_all_partners(NOW),
     "a code": lambda mongo: CodeStore(mongo).use_of_all_partners("hash", "challenge", NOW),
     "old codes": lambda mongo: CodeStore(mongo).forget_of_all_partners(NOW),
+    "the audit log": lambda mongo: AuditStore(mongo).page("prt_1", Filter(), AFTER, 50),
+    "the audit log in a time": lambda mongo: AuditStore(mongo).page("prt_1", Filter(NOW, NOW), AFTER, 50),
+    "the audit log of a user": lambda mongo: AuditStore(mongo).page("prt_1", Filter(NOW, user="usr_1"), AFTER, 50),
+    "the audit log of an actor": lambda mongo: AuditStore(mongo).page("prt_1", Filter(actor="usr_1"), None, 50),
+    "the last entry": lambda mongo: AuditStore(mongo).last("prt_1"),
+    "known entries": lambda mongo: AuditStore(mongo).known_of_all_partners(["aud_1"]),
+    "the audit log, whole": lambda mongo: anext(AuditStore(mongo).whole("prt_1"), None),
+    "what is told": lambda mongo: AuditOutbox(mongo, timedelta(1)).due(NOW, 50),
     "machines": lambda mongo: MachineStore(mongo).of_partner("prt_1", "mch_1", 50),
 }
 

@@ -54,7 +54,7 @@ async def _create_staff(identity: Identity, email: str, password: str, permissio
 
 
 async def _verify_audit(it: Wired, partner: str | None) -> None:
-    seals, count = await sealed(it.kafka), 0
+    seals, count = await sealed(it.kafka, partner), 0
     async for flaw in verify(it.audit, seals, partner):
         print(f"{flaw.partner_id}: entry {flaw.sequence} is {flaw.wrong}")  # noqa: T201
         count += 1

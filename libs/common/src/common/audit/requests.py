@@ -79,7 +79,7 @@ class Recording:
             log.warning("audit_not_ended", error=error_code(error))
         if self._deeds and self._deeds[0].author.actor is not None:
             deed = self._deeds[0]
-            log.info("acted", entry=deed.id, action=deed.action, outcome=outcome, status=status)
+            log.info("acted", deed=deed.id, action=deed.action, outcome=outcome, status=status)
 
     async def _begin(self, deed: Deed) -> None:
         await handlers.begin(self._journal, deed, self._details)
