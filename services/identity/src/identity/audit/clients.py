@@ -7,8 +7,10 @@ from common.kafka.table import Table
 
 
 async def sealed(kafka: Kafka, only: str | None) -> dict[str, dict[int, str]]:
-    """Partner → place → hash, of all that is in the topic now, or of one partner. The first word about a place counts: one that says
-    something else later was not ours. Waits for the broker."""
+    """Partner → place → hash, of all that is in the topic now, or of one partner. Waits for the broker.
+
+    The first word about a place counts: one that says something else later was not ours.
+    """
     found: dict[str, dict[int, str]] = {}
 
     def keep(seal: AuditSealed) -> None:
