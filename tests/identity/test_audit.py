@@ -98,8 +98,8 @@ async def test_a_session_that_a_thief_ended_is_in_the_log(platform: Platform) ->
     await continue_(identity, tokens)
     await continue_(identity, tokens)
     [ended] = await until(identity, await sign_in(identity, email), is_action("session ended"))
-    assert ended["details"]["because"] == ["refresh token used again"]
-    assert ended["details"]["session_id"] == [tokens["refresh_token"].split(".")[0]]
+    assert ended["details"] == {"because": ["refresh token used again"]}
+    assert ended["session_id"] == tokens["refresh_token"].split(".")[0]
 
 
 async def test_what_is_done_while_acting_is_in_the_clients_log_wherever_it_is_done(platform: Platform) -> None:
@@ -117,8 +117,10 @@ async def test_what_is_done_while_acting_is_in_the_clients_log_wherever_it_is_do
         service = await platform.service(name)
         acting = platform.tokens.acting(partner, entry=f"ent_{name}")
 
-        async def let_in(service: Service = service, acting: Headers = acting) -> bool:
-            return (await service.http.get("/dead-letters", headers=acting)).status_code == 200
+        opened = "/permissions" if name == "identity" else "/dead-letters"
+
+        async def let_in(service: Service = service, acting: Headers = acting, opened: str = opened) -> bool:
+            return (await service.http.get(opened, headers=acting)).status_code == 200
 
         await eventually(let_in)
         await service.http.request(method, url, json=body, headers=acting)
@@ -131,7 +133,7 @@ async def test_what_is_done_while_acting_is_in_the_clients_log_wherever_it_is_do
         assert {one["session_id"] for one in mine} == {f"ent_{name}"}
         assert {one["actor"]["partner_id"] for one in mine} == {"prt_master"}
         outcomes = {(one["action"].split()[0], one["outcome"]) for one in mine}
-        assert {(method, "refused"), ("GET", "refused")} < outcomes, name
+        assert {(method, "refused"), ("GET", "refused")} <= outcomes, name
         assert len(mine) == 3
     assert await log_of(identity, platform.tokens.headers(unique("prt"))) == []
 

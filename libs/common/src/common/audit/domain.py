@@ -66,7 +66,12 @@ def network_of(address: str) -> str | None:
     return str(ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
 
 
+def is_id(text: str) -> bool:
+    """False for what may be an address or a text, or is longer than any id."""
+    return _ID.fullmatch(text) is not None
+
+
 def target_of(path_parameters: Mapping[str, object]) -> dict[str, str]:
     """The ids in a path. What may be an address or a text is left out: the log cannot forget anything."""
     texts = {name: str(value) for name, value in path_parameters.items()}
-    return {name: text if _ID.fullmatch(text) else NOT_AN_ID for name, text in texts.items()}
+    return {name: text if is_id(text) else NOT_AN_ID for name, text in texts.items()}

@@ -10,7 +10,7 @@ from pymongo.errors import PyMongoError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.audit import handlers
-from common.audit.domain import Deed, Outcome, in_milliseconds, network_of, target_of
+from common.audit.domain import Deed, Outcome, in_milliseconds, is_id, network_of, target_of
 from common.audit.handlers import Journal, new_deed_id
 from common.authors import Author
 from common.logs import error_code, logger
@@ -48,7 +48,9 @@ class Recording:
         self._deeds = [self._new_deed(author, partner_id, session_id)]
 
     async def also_in(self, partner_id: str) -> None:
-        """Keep it in the log of this partner, too, who is not the one that asks."""
+        """Keep it in the log of this partner, too, who is not the one that asks; nothing else is a partner's id."""
+        if not is_id(partner_id):
+            return
         deed = replace(self._deeds[0], id=new_deed_id(), partner_id=partner_id)
         await self._begin(deed)
         self._deeds.append(deed)
