@@ -9,7 +9,7 @@ from outbox.channels import Refused, Stale
 from outbox.connect import Network, connect, is_public
 from outbox.domain import Answer, Outcome
 from outbox.mime import Mail
-from outbox.smtp import Connection
+from outbox.smtp import Connection, Replies
 from outbox.via import Smtp
 from tests.outbox.scripted import HANG_UP, Scripted, listening
 from tests.support.eventually import eventually
@@ -220,6 +220,15 @@ async def test_silence_after_the_content_leaves_the_truth_unknown(extensions: tu
         connection = await connected(server)
         assert (await connection.send(mail())).outcome is Outcome.SENT
         assert (await connection.send(mail())).outcome is Outcome.UNKNOWN
+
+
+async def test_a_part_of_an_answer_in_the_very_moment_when_patience_ends_does_not_prolong_it() -> None:
+    """B10: a server that lets its answer trickle would hold the message for as long as it likes."""
+    replies = Replies()
+    async with asyncio.timeout(5):
+        asyncio.get_running_loop().call_soon(replies.data_received, b"25")
+        with pytest.raises(TimeoutError):
+            await replies.next(0)
 
 
 async def test_a_connection_over_which_something_unasked_came_is_not_used_again() -> None:

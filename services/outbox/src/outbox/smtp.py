@@ -82,11 +82,14 @@ class Replies(asyncio.Protocol):
         """Code and text of the next answer. Raises Disconnected, TimeoutError."""
         if not self._arrived:  # of pipelined answers the later ones are mostly there already
             loop = asyncio.get_running_loop()
+            self._has_patience = True
             patience = loop.call_later(seconds, self._give_up)  # a third of the cost of `asyncio.timeout`
             try:
                 while not self._arrived:
                     if not self.is_open:
                         raise Disconnected
+                    if not self._has_patience:
+                        raise TimeoutError
                     self._waiter = loop.create_future()
                     await self._waiter
             finally:
@@ -94,8 +97,8 @@ class Replies(asyncio.Protocol):
         return self._arrived.popleft()
 
     def _give_up(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(TimeoutError())
+        self._has_patience = False  # a part of an answer may have come in this very moment, and woken who waits
+        self._wake()
 
     def _take(self, line: str) -> None:
         if not line[:3].isdecimal():
