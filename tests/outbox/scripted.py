@@ -36,7 +36,7 @@ class Scripted:
 
     def count(self, verb: str) -> int:
         """How often a command with this verb came."""
-        return sum(line.split()[0].upper() == verb for line in self.heard)
+        return sum(_verb(line) == verb for line in self.heard)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
@@ -53,9 +53,9 @@ class Scripted:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(f"{self.greeting}\r\n".encode())
-        while line := (await reader.readline()).decode().strip():
-            self.heard.append(line)
-            verb = line.split()[0].upper()
+        while line := (await reader.readline()).decode():
+            self.heard.append(line.strip())
+            verb = _verb(line)
             if verb in self.held:
                 await self.held[verb].wait()
             reply = self._reply(verb)
@@ -108,6 +108,11 @@ class Scripted:
                 return "235 2.7.0 welcome"
             case _:
                 return "250 2.0.0 OK"
+
+
+def _verb(line: str) -> str:
+    """Empty for an empty line."""
+    return line.partition(" ")[0].strip().upper()
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,12 +18,15 @@ from pydantic import (
     StringConstraints,
     Tag,
     TypeAdapter,
+    model_validator,
 )
 
 from common.ids import new_id
-from outbox.domain import Account, Answer, Outcome
+from outbox.domain import Account
+from outbox.oauth.domain import Grant
+from outbox.oauth.schemas import OAuthFields
 from outbox.rates.domain import Rate
-from outbox.via import FaxByMail, GatewayReports, HttpGateway, SmsApi, Smtp, Via
+from outbox.via import FaxByMail, GatewayReports, HttpGateway, OAuth, SmsApi, Smtp, Via
 
 NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
 MOST_BODY = 4_000
@@ -111,6 +113,7 @@ class _MailServer(BaseModel):
         default=None,
         description="What cannot be delivered is returned there, and its mail comes to us. null: to the sender.",
     )
+    oauth: OAuthFields | None = Field(default=None, description="It signs in with XOAUTH2. null: with a password.")
 
 
 class _Smtp(_MailServer):
@@ -179,16 +182,38 @@ class _Http(BaseModel):
     reports: Reports | None = Field(default=None, description="It reports to `POST /accounts/{id}/reports`.")
 
 
-class NewSmtp(_New, _Smtp):
+class _SignIn(_MailServer):
+    """What a mail server is signed in to with; kept encrypted and never shown again."""
+
+    password: Secret | None = None
+    refresh_token: Secret | None = Field(default=None, description="For `oauth`.")
+    client_secret: Secret | None = Field(default=None, description="Given with each `refresh_token`, if there is one.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "_SignIn":
+        if self.oauth and (self.password or not self.username):
+            raise ValueError("with `oauth` give a `username`, and no `password`")
+        if self.refresh_token and not self.oauth:
+            raise ValueError("a `refresh_token` needs `oauth`")
+        if self.client_secret and not self.refresh_token:
+            raise ValueError("give the `refresh_token` with its `client_secret`")
+        return self
+
+    @property
+    def secret(self) -> SecretStr | None:
+        """All of it as one."""
+        if self.refresh_token is None:
+            return self.password
+        client_secret = self.client_secret.get_secret_value() if self.client_secret else None
+        return SecretStr(str(Grant(self.refresh_token.get_secret_value(), client_secret)))
+
+
+class NewSmtp(_New, _SignIn, _Smtp):
     """A mail server (B11). The password is kept encrypted and never shown again."""
 
-    password: Secret | None = None
 
-
-class NewFaxByMail(_New, _FaxByMail):
+class NewFaxByMail(_New, _SignIn, _FaxByMail):
     """A mail server that makes faxes of mails (B11)."""
-
-    password: Secret | None = None
 
 
 class NewSmsApi(_New, _SmsApi):
@@ -263,13 +288,16 @@ def _parts(new: AccountFields) -> tuple[Via, str, SecretStr | None]:
     """The way, who sends, and the secret."""
     match new:
         case NewSmtp():
-            via = Smtp(new.host, new.port, new.tls, new.username, bounce_domain=new.bounce_domain)
-            return via, new.from_address, new.password
+            via = Smtp(
+                new.host, new.port, new.tls, new.username, bounce_domain=new.bounce_domain, oauth=_oauth(new)
+            )  # fmt: skip
+            return via, new.from_address, new.secret
         case NewFaxByMail():
             via = FaxByMail(
-                new.host, new.port, new.tls, new.username, new.address_pattern, bounce_domain=new.bounce_domain
-            )
-            return via, new.from_address, new.password
+                new.host, new.port, new.tls, new.username, new.address_pattern,
+                bounce_domain=new.bounce_domain, oauth=_oauth(new),
+            )  # fmt: skip
+            return via, new.from_address, new.secret
         case NewSmsApi():
             return SmsApi(new.url), new.sender, new.token
         case NewHttp():
@@ -277,6 +305,10 @@ def _parts(new: AccountFields) -> tuple[Via, str, SecretStr | None]:
             reports = GatewayReports(**new.reports.model_dump()) if new.reports else None
             via = HttpGateway(new.url, body, new.secret_header, new.idempotency_header, new.provider_id_at, reports)
             return via, new.sender, new.secret
+
+
+def _oauth(new: _SignIn) -> OAuth | None:
+    return OAuth(**new.oauth.model_dump()) if new.oauth else None
 
 
 def view_of(account: Account) -> AccountView:
@@ -291,39 +323,3 @@ def view_of(account: Account) -> AccountView:
     if isinstance(account.via, HttpGateway):
         fields |= {"body": json.loads(account.via.body), "has_reports_secret": account.reports_secret is not None}
     return _VIEW.validate_python(fields)
-
-
-class AccountHealth(BaseModel):
-    """Whether the account works, from real attempts, and tests that worked (B9)."""
-
-    id: str
-    name: str
-    works: bool | None = Field(description="null: it was not used yet")
-    last_reached_at: datetime | None = None
-    failing_since: datetime | None = None
-    error: str | None = Field(default=None, description="the provider's last words")
-    stopped_since: datetime | None = Field(
-        default=None, description="refused too often in a row: nothing is tried until it is changed, or a test works"
-    )
-    allowance_used_until: datetime | None = Field(
-        default=None, description="the messages of a day are used up: nothing is tried before then"
-    )
-
-    @classmethod
-    def of(cls, account: Account, health: Mapping[str, Any]) -> "AccountHealth":
-        known = {name: health.get(name) for name in ("works", "last_reached_at", "failing_since", "error")}
-        return cls(
-            id=account.id, name=account.name, stopped_since=account.stopped_at,
-            allowance_used_until=account.allowance_used_until, **known,
-        )  # fmt: skip
-
-
-class TestResult(BaseModel):
-    """What came of trying the account."""
-
-    works: bool
-    words: str = Field(description="What was checked and found, or what the provider said.")
-
-    @classmethod
-    def of(cls, answer: Answer) -> "TestResult":
-        return cls(works=answer.outcome is Outcome.SENT, words=answer.reply)

@@ -13,7 +13,8 @@ from common.events import MessageChannel
 from common.http import Cursor, Limit, Page, Time, errors, next_cursor, provided, time_position
 from common.mongo import Document
 from outbox import account_handlers, account_schemas, exports, handlers
-from outbox.account_schemas import AccountFields, AccountHealth, AccountView, TestResult, view_of
+from outbox.account_health import AccountHealth, TestResult
+from outbox.account_schemas import AccountFields, AccountView, view_of
 from outbox.domain import (
     AccountStopped,
     AccountUnknown,

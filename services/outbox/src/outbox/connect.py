@@ -74,8 +74,11 @@ def own_name() -> str:
     return socket.getfqdn()
 
 
-async def connect(smtp: Smtp, password: str | None, network: Network, seconds: float) -> Connection:
-    """A connection that is secured and signed in as `smtp` says. Raises Refused with what the server said."""
+async def connect(smtp: Smtp, secret: str | None, network: Network, seconds: float) -> Connection:
+    """A connection that is secured and signed in as `smtp` says, with a password or an access token.
+
+    Raises Refused with what the server said.
+    """
     stage = Stage.CONNECT
     client: aiosmtplib.SMTP | None = None
     try:
@@ -88,7 +91,7 @@ async def connect(smtp: Smtp, password: str | None, network: Network, seconds: f
         await client.ehlo()
         if smtp.username:
             stage = Stage.SIGN_IN
-            await client.login(smtp.username, password or "")
+            await _sign_in(client, smtp, smtp.username, secret or "")
         extensions = {name: client.esmtp_extensions[name] for name in EXTENSIONS if client.supports_extension(name)}
         return Connection(cast(asyncio.Transport, client.transport), extensions, seconds)
     except HostRefused as error:
@@ -100,3 +103,13 @@ async def connect(smtp: Smtp, password: str | None, network: Network, seconds: f
     if client is not None:
         client.close()
     raise Refused(answer)
+
+
+async def _sign_in(client: aiosmtplib.SMTP, smtp: Smtp, username: str, secret: str) -> None:
+    """Raises SMTPException."""
+    if smtp.oauth is None:
+        await client.login(username, secret)
+    elif "xoauth2" in client.server_auth_methods:
+        await client.auth_xoauth2(username, secret)
+    else:
+        raise SMTPException("no XOAUTH2")

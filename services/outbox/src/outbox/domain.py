@@ -216,16 +216,20 @@ def orders_of(kept: str | list[str] | None) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the operator lets accounts lead. Ports of None: any; an inner gateway needs no TLS."""
+    """Where the operator lets accounts lead. Ports of None: any; an inner gateway needs no TLS; access tokens are asked
+    for at `token_origins` alone."""
 
     ports: frozenset[int] | None
     gateway_ports: frozenset[int] | None
     inner_gateways: frozenset[str]
+    token_origins: frozenset[str]
 
     def check(self, via: Via) -> None:
         """Raises PortRefused, UrlRefused."""
         if isinstance(via, Smtp):
             _check_port(via.port, self.ports)
+            if via.oauth and via.oauth.origin not in self.token_origins:
+                raise UrlRefused("The operator lets nobody ask for access tokens there.")
             return
         try:
             url = urlsplit(via.url)

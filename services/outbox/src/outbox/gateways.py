@@ -22,10 +22,9 @@ from outbox.domain import Answer, HostRefused, Outcome
 from outbox.faults import words_for
 from outbox.gateway_answers import points_left, retry_after_of, understand_http, understand_smsapi
 from outbox.mime import Mail
-from outbox.streams import Stream, http_over, open_stream
+from outbox.streams import Stream, beginning, http_over, open_stream
 from outbox.via import HttpGateway, SmsApi
 
-MOST_ANSWER_BYTES = 64_000
 _PLACEHOLDER = re.compile(r"\{(to|text|sender|id|channel)\}")
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
@@ -122,7 +121,7 @@ class GatewayConnection:
         try:
             async with asyncio.timeout(self._rules.timeout):
                 response = await self._http.handle_async_request(request)
-                body = await _beginning(response)
+                body = await beginning(response)
         except (httpcore.ProtocolError, httpcore.NetworkError, OSError, TimeoutError) as error:
             self.close()
             words = "did not answer in time" if isinstance(error, TimeoutError) else "broke off the conversation"
@@ -141,17 +140,6 @@ class GatewayConnection:
     def _safe(self, answer: Answer) -> Answer:
         """The answer without our secret, should the gateway repeat it."""
         return replace(answer, reply=answer.reply.replace(self._secret, "…")) if self._secret else answer
-
-
-async def _beginning(response: httpcore.Response) -> bytes:
-    """The body, as far as it is read. What is longer is cut, and its connection closed."""
-    body = b""
-    async for part in response.aiter_stream():
-        body += part
-        if len(body) > MOST_ANSWER_BYTES:
-            break
-    await response.aclose()
-    return body[:MOST_ANSWER_BYTES]
 
 
 def _form(mail: Mail, report_url: str) -> bytes:

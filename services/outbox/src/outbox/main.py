@@ -22,6 +22,7 @@ from outbox.domains.handlers import Domains
 from outbox.domains.storage import DomainStore
 from outbox.handlers import Outbox
 from outbox.jobs import jobs
+from outbox.oauth import main as oauth_main
 from outbox.providers import Providers
 from outbox.queue import Queue
 from outbox.rates.storage import RateStore
@@ -57,10 +58,11 @@ def build(settings: Settings) -> FastAPI:
     gateway_rules = gateways.Rules(
         Network(settings.inner_gateways), settings.gateway_timeout_seconds, settings.gateway_longest_wait_seconds
     )
-    providers = Providers(keyring, mail_servers, settings.smtp_timeout_seconds, gateway_rules, reports.urls)
+    tokens = oauth_main.wire(settings, mongo, keyring, gateway_rules.network)
+    providers = Providers(keyring, mail_servers, settings.smtp_timeout_seconds, gateway_rules, reports.urls, tokens)
     composing = Composing(attachments, domains, reports.return_paths)
     delivery = Delivery(work, store, RateStore(mongo), results, providers, composing, rules)
-    places = Places(settings.ports, settings.ports_of_gateways, settings.inner_gateways)
+    places = Places(settings.ports, settings.ports_of_gateways, settings.inner_gateways, settings.token_origins)
     outbox = Outbox(
         store, work, kept, delivery, keyring, places, timedelta(days=settings.prune_after_days), attachments
     )

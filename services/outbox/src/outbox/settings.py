@@ -34,6 +34,12 @@ class Settings(ServiceSettings):
         default="", description="inner gateways that accounts may name, also without TLS, with commas"
     )
     gateway_ports: str = Field(default="443", description="ports that accounts may name in URLs; * for any")
+    oauth_token_hosts: str = Field(
+        default="oauth2.googleapis.com,login.microsoftonline.com",
+        description="where accounts may ask for access tokens, with commas",
+    )
+    oauth_timeout_seconds: float = Field(default=10.0, gt=0, description="for the whole answer of such a host")
+    oauth_early_seconds: float = Field(default=60.0, ge=0, description="a token is not used so shortly before its end")
     imap_host: str = Field(default="", description="the mailbox that bounces come to; empty: there is none")
     imap_port: int = Field(default=993, ge=1, le=65535, description="of that mailbox")
     imap_tls: Literal["tls", "starttls", "none"] = Field(default="tls", description="none is for tests")
@@ -66,9 +72,11 @@ class Settings(ServiceSettings):
 
     @property
     def attachment_origins(self) -> frozenset[str]:
-        """A host alone means HTTPS."""
-        hosts = (part.strip().lower().rstrip("/") for part in self.attachment_hosts.split(","))
-        return frozenset(host if "://" in host else f"https://{host}" for host in hosts if host)
+        return _origins(self.attachment_hosts)
+
+    @property
+    def token_origins(self) -> frozenset[str]:
+        return _origins(self.oauth_token_hosts)
 
     @property
     def media_types(self) -> frozenset[str]:
@@ -95,6 +103,12 @@ class Settings(ServiceSettings):
     def ports_of_gateways(self) -> frozenset[int] | None:
         """None: any."""
         return _ports(self.gateway_ports)
+
+
+def _origins(text: str) -> frozenset[str]:
+    """A host alone means HTTPS."""
+    hosts = (part.strip().lower().rstrip("/") for part in text.split(","))
+    return frozenset(host if "://" in host else f"https://{host}" for host in hosts if host)
 
 
 def _names(text: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ from common.mongo import Document, Index, Mongo
 from outbox import search
 from outbox.domain import FINISHED, RESENDABLE, Account, Status
 from outbox.rates.domain import Rate
-from outbox.via import KINDS, GatewayReports, Via
+from outbox.via import KINDS, GatewayReports, OAuth, Via
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 BOX = (("requested_at", -1), ("_id", -1))
@@ -161,6 +161,8 @@ class Store:
             return None
         fields = {name: value for name, value in _fields(account).items() if name not in KEPT_SECRETS or value}
         change = {name: {"$literal": value} for name, value in fields.items()} | _released(now)
+        if account.secret:
+            change["asking"] = None  # whoever asks for a token with the old one (`oauth/`) keeps nothing of it
         accounts = self.accounts.of(account.partner_id)
         document = await self._alone_as_default(
             account,
@@ -257,6 +259,8 @@ def via_of(document: Document) -> Via:
     settings = {name: value for name, value in document.items() if name != "kind"}
     if settings.get("reports"):
         settings["reports"] = GatewayReports(**settings["reports"])
+    if settings.get("oauth"):
+        settings["oauth"] = OAuth(**settings["oauth"])
     return KINDS[document["kind"]](**settings)
 
 

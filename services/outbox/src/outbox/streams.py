@@ -12,6 +12,8 @@ import httpcore
 
 from outbox.connect import Network
 
+MOST_ANSWER_BYTES = 64_000
+
 
 async def open_stream(network: Network, url: str, seconds: float) -> "Stream":
     """A connection to the origin of `url`. Raises HostRefused, OSError, TimeoutError."""
@@ -28,6 +30,17 @@ async def open_stream(network: Network, url: str, seconds: float) -> "Stream":
 def http_over(stream: "Stream", url: str) -> httpcore.AsyncHTTP11Connection:
     """For one request after another to the origin of `url`."""
     return httpcore.AsyncHTTP11Connection(httpcore.URL(url).origin, stream)
+
+
+async def beginning(response: httpcore.Response) -> bytes:
+    """The body, as far as it is read. What is longer is cut, and its connection closed."""
+    body = b""
+    async for part in response.aiter_stream():
+        body += part
+        if len(body) > MOST_ANSWER_BYTES:
+            break
+    await response.aclose()
+    return body[:MOST_ANSWER_BYTES]
 
 
 @cache

@@ -7,6 +7,22 @@ from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
+class OAuth:
+    """Where access tokens to sign in with are asked for, and by which client."""
+
+    token_url: str
+    client_id: str
+    scope: str | None
+    """None: what the refresh token was given for."""
+
+    @property
+    def origin(self) -> str:
+        """As the operator allows it: without a path."""
+        parts = urlsplit(self.token_url)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+@dataclass(frozen=True)
 class Smtp:
     """A mail server."""
 
@@ -21,10 +37,14 @@ class Smtp:
     bounce_domain: str | None = field(default=None, kw_only=True)
     """Where mails that cannot be delivered are returned to; None: to whom they are from."""
 
+    oauth: OAuth | None = field(default=None, kw_only=True)
+    """None: the secret is a password. Else it is what access tokens are asked for with."""
+
     @property
     def destination(self) -> tuple[object, ...]:
         """Where the secret goes, for whom, and how it is protected."""
-        return self.host, self.port, self.tls, self.username
+        token = (self.oauth.token_url, self.oauth.client_id) if self.oauth else ()
+        return self.host, self.port, self.tls, self.username, *token
 
     def addressed(self, recipient: str) -> str:
         """The address that the server is given for `recipient`."""
