@@ -1,6 +1,7 @@
 """Secrets at rest: AES-256-GCM under a ring of keys, bound to what they belong to.
 
 The first key of the ring encrypts; every key of it decrypts, so that a new one can be put first and old values read.
+`resealing.py` seals them anew.
 """
 
 import base64
@@ -31,10 +32,18 @@ class Keyring:
 
     def seal(self, secret: str, owner: str) -> str:
         """`secret` encrypted; it opens only for the same `owner` (for instance `partner/account`)."""
-        key_id, key = next(iter(self.keys.items()))
+        key_id, key = self._newest, self.keys[self._newest]
         nonce = os.urandom(_NONCE)
         sealed = key.encrypt(nonce, secret.encode(), owner.encode())
         return f"{key_id}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+
+    def is_newest(self, sealed: str) -> bool:
+        """True when the key sealed it that seals now."""
+        return key_id_of(sealed) == self._newest
+
+    @property
+    def _newest(self) -> str:
+        return next(iter(self.keys))
 
     def open(self, sealed: str, owner: str) -> str:
         """The secret again. Raises SecretUnreadable."""
@@ -47,6 +56,11 @@ class Keyring:
             return key.decrypt(raw[:_NONCE], raw[_NONCE:], owner.encode()).decode()
         except (InvalidTag, ValueError):
             raise SecretUnreadable(key_id) from None
+
+
+def key_id_of(sealed: str) -> str:
+    """Which key sealed it."""
+    return sealed.partition(".")[0]
 
 
 def keys_in(text: SecretStr) -> dict[str, bytes]:

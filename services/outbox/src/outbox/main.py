@@ -37,6 +37,7 @@ from outbox.storage import Store
 
 PARTS = (storage, queue, announcements, stops_storage, attachments_main, domain_storage, reports_main)
 INDEXES = [index for part in PARTS for index in part.INDEXES]
+SEALED = [*storage.SEALED, *domain_storage.SEALED]
 
 
 def build(settings: Settings) -> FastAPI:

@@ -10,6 +10,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from common.mongo import Document, Index, Mongo
+from common.resealing import Sealed
 from outbox import search
 from outbox.domain import FINISHED, RESENDABLE, Account, Status
 from outbox.rates.domain import Rate
@@ -30,6 +31,10 @@ INDEXES = [
     ),
     Index("accounts", (("partner_id", 1), ("_id", 1))),
     Index("accounts", (("partner_id", 1), ("channel", 1)), unique=True, where=(("is_default", True),)),
+]
+SEALED = [
+    Sealed("accounts", "secret", lambda document, _: _account(document).sealed_for),
+    Sealed("accounts", "reports_secret", lambda document, _: _account(document).reports_sealed_for),
 ]
 COUNTED_MOST = 10_000
 """Messages of one status are counted up to here: a count reads that many entries of an index."""

@@ -38,3 +38,8 @@ class Domain:
     name: str
     signing: Key | None
     waiting: Key | None
+
+
+def sealed_for(partner_id: str, domain: str, selector: str) -> str:
+    """The owner that the private half of a key is sealed for."""
+    return f"{partner_id}/dkim/{domain}/{selector}"

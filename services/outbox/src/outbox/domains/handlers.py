@@ -20,7 +20,7 @@ from common.keyring import Keyring, SecretUnreadable
 from outbox.channels import Refused
 from outbox.dkim import Signer
 from outbox.domain import Account, Answer, Outcome
-from outbox.domains.domain import Domain, DomainUnknown, Key, NoNewKey
+from outbox.domains.domain import Domain, DomainUnknown, Key, NoNewKey, sealed_for
 from outbox.domains.storage import DomainStore
 from outbox.mime import ascii_address
 
@@ -45,7 +45,7 @@ async def propose_key(domains: Domains, partner_id: str, name: str) -> Domain:
     selector = f"sb{secrets.token_hex(4)}"
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    sealed = domains.keyring.seal(private, _owner(partner_id, name, selector))
+    sealed = domains.keyring.seal(private, sealed_for(partner_id, name, selector))
     return await domains.store.propose(partner_id, name, Key(selector, base64.b64encode(public).decode(), sealed))
 
 
@@ -78,7 +78,7 @@ async def load_signer(domains: Domains, account: Account) -> None:
     if found is None or found.signing is None:
         domains.signers.pop(account.id, None)
         return
-    owner = _owner(account.partner_id, name, found.signing.selector)
+    owner = sealed_for(account.partner_id, name, found.signing.selector)
     try:
         private = domains.keyring.open(found.signing.private, owner)
     except SecretUnreadable:
@@ -91,7 +91,3 @@ async def load_signer(domains: Domains, account: Account) -> None:
 def domain_of(address: str) -> str:
     """The domain of an e-mail address as it stands in the DNS."""
     return ascii_address(address).rpartition("@")[2].lower()
-
-
-def _owner(partner_id: str, name: str, selector: str) -> str:
-    return f"{partner_id}/dkim/{name}/{selector}"

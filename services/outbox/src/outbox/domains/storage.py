@@ -7,9 +7,14 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from common.mongo import Document, Index, Mongo
-from outbox.domains.domain import Domain, Key
+from common.resealing import Sealed
+from outbox.domains.domain import Domain, Key, sealed_for
 
 INDEXES = [Index("domains", (("partner_id", 1), ("name", 1)), unique=True)]
+SEALED = [
+    Sealed("domains", f"{which}.private", lambda one, key: sealed_for(one["partner_id"], one["name"], key["selector"]))
+    for which in ("signing", "waiting")
+]
 MOST = 200
 
 
@@ -40,7 +45,7 @@ class DomainStore:
         """Let the waiting `key` sign; None when it does not wait any more."""
         changed = await self._domains.of(partner_id).find_one_and_update(
             {"name": name, "waiting.selector": key.selector},
-            {"$set": {"signing": asdict(key), "waiting": None}},
+            [{"$set": {"signing": "$waiting", "waiting": None}}],
             return_document=ReturnDocument.AFTER,
         )
         return _domain(changed) if changed else None
