@@ -1,4 +1,5 @@
-"""`python -m identity` serves; `... create-staff --email X`, `rotate-keys` and `verify-audit` are for operators."""
+"""`python -m identity` serves; `... create-staff --email X`, `... verify-audit`, `... rotate-keys` (a new signing key) and
+`... rotate-keyring` (a new key of `IDENTITY_KEYRING`) are for operators."""
 
 import argparse
 import asyncio
@@ -6,7 +7,9 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 
+from common import resealing
 from common.auth import Permission
+from common.keyring import Keyring
 from common.logs import configure_logs
 from common.service import run
 from identity import handlers
@@ -15,7 +18,7 @@ from identity.audit.handlers import verify
 from identity.domain import PASSWORD_MIN, PasswordTooEasy
 from identity.handlers import Identity
 from identity.keys.handlers import replace_all
-from identity.main import INDEXES, Wired, build, wire
+from identity.main import INDEXES, SEALED, Wired, build, wire
 from identity.settings import Settings
 
 
@@ -27,6 +30,8 @@ def main() -> int:
     commands.add_parser("rotate-keys", help="announce a new signing key and retire the others")
     check = commands.add_parser("verify-audit", help="find entries of the audit log that are missing or were changed")
     check.add_argument("partner", nargs="?", help="only the log of this one")
+    ring = commands.add_parser("rotate-keyring", help="seal everything with the newest key of IDENTITY_KEYRING")
+    ring.add_argument("--check", action="store_true", help="change nothing, only say what still needs older keys")
     chosen = parser.parse_args()
     settings = Settings()  # pyright: ignore[reportCallIssue]  the environment gives the rest
     match chosen.command:
@@ -40,6 +45,8 @@ def main() -> int:
             return _once(settings, lambda it: replace_all(it.keys))
         case "verify-audit":
             return _once(settings, lambda it: _verify_audit(it, chosen.partner))
+        case "rotate-keyring":
+            return resealing.run(settings, Keyring.parse(settings.identity_keyring), SEALED, is_check=chosen.check)
         case _:
             run(settings, build)
             return 0

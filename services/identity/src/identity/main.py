@@ -20,6 +20,7 @@ from identity.mails import main as mails_main
 from identity.panel import main as panel_main
 from identity.proofs import main as proofs_main
 from identity.revocation.jobs import Heart, heartbeat
+from identity.second_factors import main as second_factors_main
 from identity.sessions import main as sessions_main
 from identity.settings import Settings
 from identity.tokens import api as tokens_api
@@ -27,6 +28,7 @@ from identity.tokens import api as tokens_api
 PARTS = (sessions_main, keys_main, machines_main, account_main, panel_main, audit_main)
 ROUTERS = [tokens_api.router, *(part.router for part in PARTS), api.router]
 INDEXES = [index for part in (storage, *PARTS) for index in part.INDEXES]
+SEALED = [one for part in (keys_main, sessions_main, second_factors_main, mails_main) for one in part.SEALED]
 
 
 @dataclass(frozen=True)

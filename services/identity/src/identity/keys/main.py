@@ -11,10 +11,10 @@ from identity.keys.api import router
 from identity.keys.clients import Signer
 from identity.keys.handlers import Keys
 from identity.keys.jobs import rotation
-from identity.keys.storage import INDEXES, KeyStore, to_key_changed
+from identity.keys.storage import INDEXES, SEALED, KeyStore, to_key_changed
 from identity.settings import Settings
 
-__all__ = ["INDEXES", "Keys", "jobs", "router", "wire"]
+__all__ = ["INDEXES", "SEALED", "Keys", "jobs", "router", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, kafka: Kafka) -> Keys:

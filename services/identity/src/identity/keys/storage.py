@@ -8,9 +8,11 @@ from pymongo.errors import DuplicateKeyError
 from common.events import SigningKeyChanged
 from common.mongo import Document, Mongo
 from common.relay import announce_index
+from common.resealing import Sealed
 from identity.keys.domain import SigningKey
 
 INDEXES = [announce_index("signing_keys")]
+SEALED = [Sealed("signing_keys", "sealed", lambda key, _: key["_id"])]
 
 
 class KeyStore:

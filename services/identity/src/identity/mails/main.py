@@ -8,10 +8,10 @@ from common.mongo import Mongo
 from identity.mails.domain import LetterKind
 from identity.mails.handlers import Mails
 from identity.mails.jobs import sending
-from identity.mails.storage import INDEXES, LetterStore
+from identity.mails.storage import INDEXES, SEALED, LetterStore
 from identity.settings import Settings
 
-__all__ = ["INDEXES", "sending", "wire"]
+__all__ = ["INDEXES", "SEALED", "sending", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, kafka: Kafka) -> Mails:

@@ -6,10 +6,12 @@ from dataclasses import asdict
 from pymongo import UpdateOne
 
 from common.mongo import Document, Index, Mongo
+from common.resealing import Sealed
 from identity.mails.domain import Letter, LetterKind, MailedToken, Mailing
 
 _ARE_WAITING = {"letters.id": {"$exists": True}}
 INDEXES = [Index("users", (("letters.id", 1),), where=tuple(_ARE_WAITING.items()))]
+SEALED = [Sealed("users", "letters.$.sealed", lambda _, letter: letter["id"])]
 
 FIELDS = ("letters", "tokens")
 """Of a user's document."""

@@ -7,6 +7,7 @@ from pyotp import random_base32
 from pyotp.totp import TOTP
 
 from common.keyring import Keyring
+from identity.second_factors.domain import sealed_for
 
 ISSUER = "Switchboard"
 STEPS = (0, -1, 1)
@@ -22,7 +23,7 @@ class Totp:
     def new_secret(self, user_id: str) -> tuple[str, str]:
         """(the secret in base 32, the same sealed)."""
         secret = random_base32()
-        return secret, self._keyring.seal(secret, _owner(user_id))
+        return secret, self._keyring.seal(secret, sealed_for(user_id))
 
     def uri(self, secret: str, email: str) -> str:
         """What an app reads from a QR code."""
@@ -30,11 +31,7 @@ class Totp:
 
     def step_of(self, sealed: str, user_id: str, code: str, now: datetime) -> int | None:
         """The step of time that a code is of; None for a wrong one."""
-        totp = TOTP(self._keyring.open(sealed, _owner(user_id)))
+        totp = TOTP(self._keyring.open(sealed, sealed_for(user_id)))
         step = totp.timecode(now)
         found = [step + near for near in STEPS if hmac.compare_digest(totp.generate_otp(step + near), code)]
         return max(found, default=None)
-
-
-def _owner(user_id: str) -> str:
-    return f"{user_id}/second-factor"

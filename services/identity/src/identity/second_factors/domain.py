@@ -63,3 +63,8 @@ def hash_of_code(code: str) -> str:
     """However it was typed."""
     folded = "".join(filter(str.isalnum, code.upper()))
     return hashlib.sha256(folded.encode()).hexdigest()
+
+
+def sealed_for(user_id: str) -> str:
+    """The owner that an app's secret is sealed for."""
+    return f"{user_id}/second-factor"

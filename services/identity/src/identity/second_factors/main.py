@@ -7,10 +7,10 @@ from common.mongo import Mongo
 from identity.handlers import Identity
 from identity.second_factors.clients import Totp
 from identity.second_factors.handlers import SecondFactors
-from identity.second_factors.storage import SecondFactorStore
+from identity.second_factors.storage import SEALED, SecondFactorStore
 from identity.settings import Settings
 
-__all__ = ["wire"]
+__all__ = ["SEALED", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, identity: Identity) -> SecondFactors:

@@ -1,9 +1,15 @@
 """The second factor in a user's document."""
 
 from common.mongo import Document, Mongo
+from common.resealing import Sealed
 from identity.domain import User
-from identity.second_factors.domain import Enrolment, SecondFactor
+from identity.second_factors.domain import Enrolment, SecondFactor, sealed_for
 from identity.storage import LIVING
+
+SEALED = [
+    Sealed("users", f"{which}.sealed", lambda user, _: sealed_for(user["_id"]))
+    for which in ("second_factor", "enrolment")
+]
 
 
 class SecondFactorStore:

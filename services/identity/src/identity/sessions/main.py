@@ -15,11 +15,11 @@ from identity.sessions.api import router
 from identity.sessions.domain import Lifetime
 from identity.sessions.handlers import Sessions
 from identity.sessions.jobs import forgetting
-from identity.sessions.storage import INDEXES, SessionStore, to_session_ended
+from identity.sessions.storage import INDEXES, SEALED, SessionStore, to_session_ended
 from identity.settings import Settings
 from identity.throttling.jobs import forgetting as forgetting_attempts
 
-__all__ = ["INDEXES", "Sessions", "jobs", "router", "wire"]
+__all__ = ["INDEXES", "SEALED", "Sessions", "jobs", "router", "wire"]
 
 
 def wire(settings: Settings, mongo: Mongo, kafka: Kafka, identity: Identity, keys: Keys, proofs: Proofs) -> Sessions:

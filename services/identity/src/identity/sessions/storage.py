@@ -8,6 +8,7 @@ from pymongo import ReturnDocument
 from common.events import AccessRevoked
 from common.mongo import Document, Index, Mongo
 from common.relay import announce_index
+from common.resealing import Sealed
 from identity.sessions.domain import Session
 
 INDEXES = [
@@ -16,6 +17,7 @@ INDEXES = [
     Index("sessions", (("partner_id", 1), ("user_id", 1), ("place", 1))),
     Index("sessions", (("ends_at", 1),)),
 ]
+SEALED = [Sealed("sessions", "sealed", lambda session, _: session["_id"])]
 _NAMES = ("user_id", "client", "place", "sealed", "sign_outs", "began_at", "last_used_at", "ends_at", "number")
 
 
