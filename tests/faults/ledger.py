@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from common.events import MessageRequested, MessageSent
 from tests.support.eventually import eventually, unique
@@ -23,17 +24,20 @@ class Ledger:
 
     outbox: Service
     server: MailServer
+    accounts: dict[str, str]
+    """By partner."""
     wanted: dict[str, MessageRequested]
     """By recipient."""
 
     @classmethod
-    async def written(cls, outbox: Service, server: MailServer, count: int, port: int | None = None) -> "Ledger":
-        """A ledger of `count` messages of a few partners, whose accounts speak to `port` instead of the server's."""
-        accounts = [sender_account(outbox, server, port=port or server.port) for _ in range(min(PARTNERS, count))]
-        partners = [partner for partner, _ in await asyncio.gather(*accounts)]
+    async def written(cls, outbox: Service, server: MailServer, count: int, **account: Any) -> "Ledger":
+        """A ledger of `count` messages of a few partners; `account` replaces fields of their accounts."""
+        made = [sender_account(outbox, server, **account) for _ in range(min(PARTNERS, count))]
+        accounts = dict(await asyncio.gather(*made))
+        partners = list(accounts)
         addresses = [f"{unique('to').replace('_', '-')}@x.example" for _ in range(count)]
         wanted = {one: message(partners[i % len(partners)], one) for i, one in enumerate(addresses)}
-        return cls(outbox, server, wanted)
+        return cls(outbox, server, accounts, wanted)
 
     async def publish(self) -> None:
         """Publish everything that is written down."""

@@ -70,7 +70,7 @@ async def test_a_bad_network_loses_nothing(platform: Platform, sink: MailServer,
         "outbox", instance=unique("network"), LEASE_SECONDS="2", RETRY_SCHEDULE_SECONDS="0.2", SMTP_TIMEOUT_SECONDS="1"
     )
     async with spoiling(sink.port, spoilt) as proxy:
-        ledger = await Ledger.written(outbox, sink, 600, proxy.port)
+        ledger = await Ledger.written(outbox, sink, 600, port=proxy.port)
         await ledger.publish()
         await ledger.arrived(0.9)
         proxy.heals = True

@@ -1,6 +1,7 @@
 """An SMTP server that keeps what it gets and answers as it is told (aiosmtpd, in a thread of its own)."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,11 +41,14 @@ class MailServer:
     """`received` in order of arrival; `answer(address, reply)` scripts RCPT, `answer_data(...)` the final dot.
 
     A list is one answer per attempt, after which mail is accepted; a single text answers every attempt.
+    With `tls` it speaks TLS from the first byte.
     """
 
     port: int = 0
+    tls: ssl.SSLContext | None = None
     received: list[Mail] = field(default_factory=lambda: [])
     attempts: dict[str, int] = field(default_factory=lambda: {})
+    sign_ins_refused: int = 0
     _rcpt: dict[str, str | list[str]] = field(default_factory=lambda: {})
     _data: dict[str, str | list[str]] = field(default_factory=lambda: {})
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,9 +63,10 @@ class MailServer:
             _Handler(self),
             hostname="127.0.0.1",
             port=self.port,
-            authenticator=_authenticate,
+            authenticator=self._authenticate,
             auth_require_tls=False,
             enable_SMTPUTF8=True,
+            ssl_context=self.tls,
             timeout=60,
         )
         self._controller.start()
@@ -81,19 +86,21 @@ class MailServer:
         """The accepted mails to `address`."""
         return [mail for mail in list(self.received) if address in mail.recipients]
 
+    def _authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
+    ) -> AuthResult:
+        if not isinstance(data, LoginPassword) or data.password == b"wrong":
+            self.sign_ins_refused += 1
+            return AuthResult(success=False, handled=False)
+        session.login_data = data.login.decode()
+        return AuthResult(success=True, auth_data=data.login.decode())
+
     def _scripted(self, script: dict[str, str | list[str]], address: str) -> str | None:
         with self._lock:
             answer = script.get(address)
             if isinstance(answer, list):
                 return answer.pop(0) if answer else None
             return answer
-
-
-def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
-    if not isinstance(data, LoginPassword) or data.password == b"wrong":
-        return AuthResult(success=False, handled=False)
-    session.login_data = data.login.decode()
-    return AuthResult(success=True, auth_data=data.login.decode())
 
 
 def _drop(server: SMTP) -> None:
