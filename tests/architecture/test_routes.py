@@ -9,30 +9,7 @@ from fastapi.routing import iter_route_contexts
 
 from common.auth import Permission, SignedIn, requires, signed_in
 from tests.contracts.test_contracts import GENERATOR
-
-OPEN = {
-    "/livez": "the machine that runs the service asks, and has no token",
-    "/readyz": "the same",
-    "/metrics": "the same; numbers only",
-    "/openapi.json": "what the service can do is published anyway",
-    "/docs": "the same",
-    "/docs/oauth2-redirect": "the same",
-    "/redoc": "the same",
-    "/sign-in": "one has no token before",
-    "/token": "the same; a refresh token or a secret is the proof",
-    "/sign-in/second-step": "one has no token before; the challenge comes of a password",
-    "/sign-in/passkey/challenge": "one has no token before",
-    "/sign-in/passkey": "the same; a passkey is the proof",
-    "/password/forgotten": "whoever forgot his password has no token; the answer tells nothing",
-    "/password/reset": "the link in a mail is the proof",
-    "/invitation/accept": "the same",
-    "/email/confirm": "the same",
-    "/.well-known/oauth-authorization-server": "says where tokens are given",
-    "/.well-known/jwks.json": "public keys are public",
-    "/accounts/{account_id}/reports": "a gateway has no token; what it reports is signed as the account says",
-    "/accounts/{account_id}/reports/{proof}": "the same; SMSAPI signs nothing, so the URL is the proof",
-    "/unsubscribe/{token}": "readers of mails have no token; the link is signed, and says what it is for",
-}
+from tests.support.routes import OPEN
 
 
 def open_routes(app: FastAPI) -> set[str]:

@@ -1,16 +1,11 @@
-"""What nobody does while he acts for somebody else: one rule, held against every route of identity (E6)."""
+"""What nobody does while he acts for somebody else (E6); `system/test_every_token.py` holds it against every route."""
 
-import json
-
-import pytest
-
-from common.auth import NEVER_DELEGATED, Permission
+from common.auth import NEVER_DELEGATED
 from identity.panel.main import OPEN_WHILE_ACTING
-from tests.architecture.test_routes import OPEN
 from tests.identity.entering import connected
 from tests.identity.test_sessions import bearer
 from tests.support.platform import Platform
-from tests.system.test_every_route import BODIES, DOCUMENTS, QUERIES
+from tests.support.routes import routes
 
 HARMLESS = {
     "GET /partner": "whose account one is in",
@@ -20,33 +15,12 @@ HARMLESS = {
     "GET /entry": "for whom one acts",
     "POST /entry/leave": "to stop acting",
 }
-ROUTES = sorted(
-    f"{method.upper()} {path}"
-    for path, operations in json.loads((DOCUMENTS / "identity.json").read_text())["paths"].items()
-    for method in operations
-    if path not in OPEN
-)
 
 
 def test_what_is_open_is_harmless() -> None:
     """E6: a new route is closed until somebody says here why not."""
     assert HARMLESS.keys() == OPEN_WHILE_ACTING
-    assert set(ROUTES) >= OPEN_WHILE_ACTING
-
-
-@pytest.mark.parametrize("route", ROUTES)
-async def test_every_route_but_a_few_is_closed(platform: Platform, route: str) -> None:
-    """E6: no grant, no access, no credential, no second factor, no session; whatever the token says one may do."""
-    identity = await platform.service("identity")
-    acting = identity.tokens.sign("prt_client", *Permission, act={"sub": "usr_master", "partner_id": "prt_p", "ver": 1})
-    method, path = route.split(" ")
-    for name in ("user_id", "machine_id", "session_id", "partner_id", "client_id", "entry_id", "letter_id"):
-        path = path.replace(f"{{{name}}}", f"{name}_1")
-    answer = await identity.http.request(
-        method, path, json=BODIES.get(route), params=QUERIES, headers={"Authorization": f"Bearer {acting}"}
-    )
-    is_closed = answer.status_code == 403 and answer.json()["type"].endswith("/acting-for-another")
-    assert is_closed != (route in OPEN_WHILE_ACTING), f"{route}: {answer.status_code} {answer.text}"
+    assert {route.name for route in routes() if route.service == "identity"} >= OPEN_WHILE_ACTING
 
 
 async def test_the_token_of_an_entry_is_one_of_those(platform: Platform) -> None:

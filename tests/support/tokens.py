@@ -23,14 +23,16 @@ class Tokens:
     @property
     def announcement(self) -> SigningKeyChanged:
         """The event that makes services trust the key."""
-        raw = self.private_key.public_key().public_bytes_raw()
-        encoded = base64.urlsafe_b64encode(raw).decode().rstrip("=")
-        return SigningKeyChanged(kid=self.kid, version=1, public_key=encoded, trusted_until=None)
+        return SigningKeyChanged(kid=self.kid, version=1, public_key=encoded(self.private_key), trusted_until=None)
 
-    def sign(self, partner_id: str, /, *permissions: Permission, user_id: str = "usr_test", **claims: Any) -> str:
-        """An access token; `claims` replace the usual ones (None removes one)."""
+    @property
+    def header(self) -> dict[str, Any]:
+        return {"kid": self.kid, "typ": TOKEN_TYPE}
+
+    def claims(self, partner_id: str, /, *permissions: Permission, user_id: str = "usr_test") -> dict[str, Any]:
+        """What a token of a user with `permissions` says."""
         now = datetime.now(UTC)
-        payload: dict[str, Any] = {
+        return {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": user_id,
@@ -38,9 +40,13 @@ class Tokens:
             "permissions": [str(permission) for permission in permissions],
             "iat": now,
             "exp": now + timedelta(minutes=30),
-        } | claims
-        payload = {name: value for name, value in payload.items() if value is not None}
-        return jwt.encode(payload, self.private_key, ALGORITHM, headers={"kid": self.kid, "typ": TOKEN_TYPE})
+        }
+
+    def sign(self, partner_id: str, /, *permissions: Permission, user_id: str = "usr_test", **claims: Any) -> str:
+        """An access token; `claims` replace the usual ones (None removes one)."""
+        said = self.claims(partner_id, *permissions, user_id=user_id) | claims
+        said = {name: value for name, value in said.items() if value is not None}
+        return jwt.encode(said, self.private_key, ALGORITHM, headers=self.header)
 
     def headers(self, partner_id: str, *permissions: Permission, user_id: str = "usr_test") -> dict[str, str]:
         """The Authorization header of a user with `permissions` (all of them when none is named)."""
@@ -54,3 +60,8 @@ class Tokens:
         chosen = permissions or tuple(Permission)
         act = {"sub": master, "partner_id": "prt_master", "ver": 0}
         return {"Authorization": f"Bearer {self.sign(partner_id, *chosen, sid=entry, act=act)}"}
+
+
+def encoded(key: Ed25519PrivateKey) -> str:
+    """The public half of a key, as it stands in a JWK."""
+    return base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).decode().rstrip("=")

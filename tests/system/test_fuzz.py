@@ -13,8 +13,8 @@ import pytest
 from tests.contracts.test_contracts import GENERATOR
 from tests.support.eventually import unique
 from tests.support.platform import Platform
+from tests.support.routes import DOCUMENTS
 
-DOCUMENTS = Path(__file__).parents[2] / "contracts" / "openapi"
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 HOW = ["--max-examples", EXAMPLES] if EXAMPLES else ["--max-examples", "3", "--generation-deterministic"]
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"

@@ -1,5 +1,5 @@
-"""`python -m identity` serves; for operators are `... create-staff --email X`, `... verify-audit`, `... rotate-keys` (a new
-signing key) and `... rotate-keyring` (a new key of `IDENTITY_KEYRING`)."""
+"""`python -m identity` serves; for operators are `create-staff --email X`, `verify-audit`, `rotate-keys` (a new key to
+sign with) and `rotate-keyring` (a new key of `IDENTITY_KEYRING`)."""
 
 import argparse
 import asyncio

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi import Request as HttpRequest
 
 from common.auth import SignedIn
-from common.errors import Invalid, NotFound, NotSignedIn
+from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn
 from common.http import address_of, errors, provided
 from identity.account import handlers
 from identity.account.handlers import Account, Asker
@@ -32,8 +32,8 @@ from identity.throttling.domain import TooManyAttempts
 AccountDep = Annotated[Account, provided(Account)]
 
 router = APIRouter(prefix="/me", tags=["account"])
-SEEN = errors(NotSignedIn, NotFound)
-CHANGED = errors(NotSignedIn, WrongCredentials, NotFound, Invalid, TooManyAttempts)
+SEEN = errors(NotSignedIn, ActingForAnother, NotFound)
+CHANGED = errors(NotSignedIn, WrongCredentials, ActingForAnother, NotFound, Invalid, TooManyAttempts)
 
 
 @router.put("/password", status_code=204, responses=CHANGED)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, SignedIn, requires
-from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
+from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import address_of, errors, provided
 from identity.domain import EmailTaken
 from identity.mails.domain import LetterKind, LinkNotGood
@@ -21,6 +21,7 @@ UsersWriter = Annotated[Caller, requires(Permission.USERS_WRITE)]
 
 router = APIRouter(tags=["links"])
 FOLLOWED = errors(LinkNotGood, Invalid)
+OWN = errors(NotSignedIn, ActingForAnother, NotFound, TooManyAttempts)
 FOR_USERS = errors(NotSignedIn, PermissionMissing, NotFound, Invalid, TooManyAttempts)
 
 
@@ -52,7 +53,7 @@ async def confirm_email(body: FollowedLink, recovery: RecoveryDep, recording: Re
     await handlers.confirm_email(recovery, body.token.get_secret_value(), recording)
 
 
-@router.post("/me/email/confirmation", status_code=202, responses=errors(NotSignedIn, NotFound, TooManyAttempts))
+@router.post("/me/email/confirmation", status_code=202, responses=OWN)
 async def confirm_own_email(caller: SignedIn, recovery: RecoveryDep) -> None:
     """Send a link to the caller's address, by which he confirms that it is his."""
     await handlers.confirm_own(recovery, caller)
