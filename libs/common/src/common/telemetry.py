@@ -15,7 +15,7 @@ from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
-from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, TraceFlags
 from opentelemetry.util.types import AttributeValue
 from structlog.contextvars import bind_contextvars
 
@@ -32,7 +32,7 @@ def configure_traces(service: str) -> None:
     if exporter is None:
         return
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: service}))
-    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
+    provider.add_span_processor(WordlessSpans(exporter, schedule_delay_millis=500))
     trace.set_tracer_provider(provider)
     PymongoInstrumentor().instrument()
 
@@ -49,6 +49,32 @@ def say_who_acts(author: Author, partner_id: str) -> None:
     }
     bind_contextvars(**names)
     trace.get_current_span().set_attributes({f"switchboard.{name}": value for name, value in names.items()})
+
+
+class WordlessSpans(BatchSpanProcessor):
+    """Exports of an error its kind and never its words: those of exceptions and of the database quote values."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        super().on_end(_without_words(span) if span.events or span.status.description else span)
+
+
+def _without_words(span: ReadableSpan) -> ReadableSpan:
+    attributes = dict(span.attributes or {})
+    for event in span.events:
+        attributes |= {"error.type": (event.attributes or {}).get("exception.type", event.name)}
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=attributes,
+        links=span.links,
+        kind=span.kind,
+        status=Status(span.status.status_code),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
 
 
 def hide_what_was_asked(span: Span, _: object) -> None:
