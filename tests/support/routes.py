@@ -55,7 +55,9 @@ _DEAD_LETTERS: dict[str, dict[str, May | str]] = {
 NEEDS: dict[str, dict[str, dict[str, May | str]]] = {
     "identity": {
         **_DEAD_LETTERS,
-        **dict.fromkeys(("/audit", "/audit.csv", "/audit.ndjson"), {"GET": May.AUDIT_READ}),
+        "/audit": {"GET": May.AUDIT_READ},
+        "/audit.csv": {"GET": May.AUDIT_READ},
+        "/audit.ndjson": {"GET": May.AUDIT_READ},
         "/entries": {"GET": May.ENTRIES_READ},
         "/entries/ours": {"GET": May.ENTRIES_READ},
         "/entries/{entry_id}": {"DELETE": May.ENTRIES_WRITE},
