@@ -7,8 +7,8 @@ again. Each value is replaced only while it is still the one that was read; whoe
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from pymongo import UpdateOne
 
@@ -45,26 +45,35 @@ class Sealed:
         return [(part[last], self.owner(document, part)) for part in parts if part.get(last)]
 
 
-def run(settings: ServiceSettings, keyring: Keyring, places: Sequence[Sealed], *, is_check: bool) -> int:
-    """What the operators' commands do; a check changes nothing. Returns 1 when anything needs an older key.
+@dataclass(frozen=True)
+class Tally:
+    """Of one field: how many values were sealed anew, and how many still need which older key, by its id."""
 
-    Prints a line of JSON for each place: how many values were sealed anew, and how many need which older key (its id).
-    """
-    return asyncio.run(_run(settings, keyring, places, is_check=is_check))
+    sealed: str
+    renewed: int
+    need_older_keys: Mapping[str, int]
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self))
 
 
-async def _run(settings: ServiceSettings, keyring: Keyring, places: Sequence[Sealed], *, is_check: bool) -> int:
-    mongo, code = Mongo(settings), 0
+def rotate(settings: ServiceSettings, keyring: Keyring, places: Sequence[Sealed], *, is_check: bool) -> list[Tally]:
+    """What the operators' commands do; a check changes nothing."""
+    return asyncio.run(_rotate(settings, keyring, places, is_check=is_check))
+
+
+async def _rotate(
+    settings: ServiceSettings, keyring: Keyring, places: Sequence[Sealed], *, is_check: bool
+) -> list[Tally]:
+    mongo, tallies = Mongo(settings), list[Tally]()
     try:
         for place in places:
             renewed = 0 if is_check else await seal_anew(mongo, keyring, place)
             needed = await older_keys(mongo, keyring, place)
-            tally = {"sealed": f"{place.collection}.{place.path}", "renewed": renewed, "need_older_keys": needed}
-            print(json.dumps(tally), flush=True)  # noqa: T201  the command's answer
-            code |= bool(needed)
+            tallies.append(Tally(f"{place.collection}.{place.path}", renewed, dict(needed)))
     finally:
         await mongo.close()
-    return code
+    return tallies
 
 
 async def seal_anew(mongo: Mongo, keyring: Keyring, place: Sealed) -> int:

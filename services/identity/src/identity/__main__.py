@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 
-from common import resealing
 from common.auth import Permission
 from common.keyring import Keyring
 from common.logs import configure_logs
+from common.resealing import rotate
 from common.service import run
 from identity import handlers
 from identity.audit.clients import sealed
@@ -46,7 +46,7 @@ def main() -> int:
         case "verify-audit":
             return _once(settings, lambda it: _verify_audit(it, chosen.partner))
         case "rotate-keyring":
-            return resealing.run(settings, Keyring.parse(settings.identity_keyring), SEALED, is_check=chosen.check)
+            return _rotate_keyring(settings, is_check=chosen.check)
         case _:
             run(settings, build)
             return 0
@@ -68,6 +68,12 @@ async def _verify_audit(it: Wired, partner: str | None) -> None:
     if count:
         sys.exit(f"{count} entries are wrong")
     print("nothing is missing or was changed")  # noqa: T201
+
+
+def _rotate_keyring(settings: Settings, *, is_check: bool) -> int:
+    tallies = rotate(settings, Keyring.parse(settings.identity_keyring), SEALED, is_check=is_check)
+    print(*tallies, sep="\n")  # noqa: T201  the command's answer
+    return int(any(tally.need_older_keys for tally in tallies))
 
 
 def _once(settings: Settings, work: Callable[[Wired], Awaitable[None]]) -> int:

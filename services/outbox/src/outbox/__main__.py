@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from common import resealing
 from common.keyring import Keyring
+from common.resealing import rotate
 from common.service import run
 from outbox.main import SEALED, build
 from outbox.settings import Settings
@@ -17,10 +17,12 @@ def main() -> int:
     ring.add_argument("--check", action="store_true", help="change nothing, only say what still needs older keys")
     chosen = parser.parse_args()
     settings = Settings()  # pyright: ignore[reportCallIssue]  the environment gives the rest
-    if chosen.command == "rotate-keyring":
-        return resealing.run(settings, Keyring.parse(settings.outbox_keyring), SEALED, is_check=chosen.check)
-    run(settings, build)
-    return 0
+    if chosen.command != "rotate-keyring":
+        run(settings, build)
+        return 0
+    tallies = rotate(settings, Keyring.parse(settings.outbox_keyring), SEALED, is_check=chosen.check)
+    print(*tallies, sep="\n")  # noqa: T201  the command's answer
+    return int(any(tally.need_older_keys for tally in tallies))
 
 
 if __name__ == "__main__":
