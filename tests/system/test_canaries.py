@@ -44,6 +44,7 @@ def where(places: Places, values: dict[str, str]) -> set[tuple[str, str]]:
 
 def forms(value: str) -> Iterator[str]:
     yield value
+    yield "".join(filter(str.isalnum, value))
     yield quote(value, safe="")
     yield base64.b64encode(value.encode()).decode().rstrip("=")
 
