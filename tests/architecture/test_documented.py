@@ -1,6 +1,7 @@
-"""Every limit is a named setting with its default in a README."""
+"""What the documents say is there: every limit with its default, every route, every test."""
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,12 @@ def test_every_route_is_in_the_readme(service: str) -> None:
     text = (ROOT / "services" / service / "README.md").read_text()
     for path in DOCUMENTS[f"openapi/{service}.json"]["paths"]:
         assert path.partition("{")[0].rstrip("/") in text, f"{path} is not in services/{service}/README.md"
+
+
+def test_every_test_that_shows_a_requirement_is_there() -> None:
+    """Where `docs/security.md` says: a test that was renamed shows nothing any more."""
+    text = (ROOT / "docs" / "security.md").read_text()
+    for names in re.findall(r"(`[\w/]+\.py`(?:(?:,| and)? `test_\w+`)+)", text):
+        file, *tests = re.findall(r"`(.+?)`", names)
+        source = (ROOT / "tests" / file).read_text()
+        assert [test for test in tests if f"def {test}(" not in source] == [], file
