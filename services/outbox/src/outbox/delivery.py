@@ -19,6 +19,7 @@ from outbox.channels import Connection, Refused
 from outbox.composing import Composing
 from outbox.domain import Account, Answer, Status
 from outbox.domains.handlers import load_signer
+from outbox.due import LAST, Due
 from outbox.items import Item, Reach
 from outbox.lanes import Lane
 from outbox.permitting import ACCOUNTS_AT_ONCE, Permitting
@@ -63,8 +64,7 @@ class Delivery:
         self._preparing = Preparing(composing.attachments, results)
         self._lanes: dict[str, Lane] = {}
         self._in_hand = results.in_hand
-        self._due: dict[str, None] = {}
-        """Accounts that may have something due in the database, whose turn is next first."""
+        self._due = Due()
         self._unread: set[str] = set()
         """Accounts whose lanes work by what may have been changed since. All are read again with each look."""
         self._wake = asyncio.Event()
@@ -91,14 +91,10 @@ class Delivery:
                     self._begin(Item(self._token, one, now, until))
             else:
                 await self._queue.give_back(self._token, [one["_id"] for one in fresh], datetime.now(UTC))
-        left = {
-            one["account_id"]
-            for one in documents
-            if one["_id"] not in mine and one["account_id"] and one["due_at"] <= now
-        }
-        if left:
-            self._due.update(dict.fromkeys(left))
-            self._wake.set()
+        for one in documents:
+            if one["_id"] not in mine and one["account_id"] and one["due_at"] <= now:
+                self._due.add(one["account_id"], one["rank"])
+                self._wake.set()
 
     def _claim_while_coming_in(
         self, documents: Sequence[Document], accounts: Mapping[str, Account], now: datetime
@@ -136,7 +132,7 @@ class Delivery:
     def look_at(self, account_id: str) -> None:
         """This account was changed, or has something due."""
         self._unread.add(account_id)
-        self._due[account_id] = None
+        self._due.add(account_id)
         self._wake.set()
 
     def hurry(self, account_id: str) -> None:
@@ -202,21 +198,22 @@ class Delivery:
             await self.results.count_refusals()  # so that the accounts say which of them are stopped
             self._unread.update(asking)
         await self._read_accounts([one for one in self._due if one in self._unread])
-        lanes = {one: self._lanes[one] for one in self._due if one in self._lanes}
+        lanes = {one: self._lanes[one] for one in self._due.in_turn() if one in self._lanes}
         rooms = self._permitting.in_hand().rooms(lanes, self._rules.batch)
         rooms = {one: room for one, room in rooms.items() if one in asking or not lanes[one].was_refused}
         wanted, may_be_more = await self._permitting.permitted(rooms), len(rooms) == ACCOUNTS_AT_ONCE
         if not wanted:
             return may_be_more
         for account_id in wanted:  # first, so that what is said of them meanwhile is not forgotten
-            del self._due[account_id]
+            self._due.discard(account_id)
         refusals = {one: self._lanes[one].refusals for one in wanted}
         until, drained = self._claim_ends(), frozenset[str]()
         try:
             claim = await self._queue.claim_due(datetime.now(UTC), self._rules.lease, wanted)
             drained = claim.drained
         finally:
-            self._due.update(dict.fromkeys(one for one in wanted if one not in drained))
+            for account_id in wanted.keys() - drained:
+                self._due.add(account_id, LAST)
         reached: dict[str, int] = {}
         not_begun: list[str] = []
         for message in claim.messages:
@@ -225,12 +222,14 @@ class Delivery:
                 reached[account_id] = max(reached.get(account_id, 0), message["rank"])
                 self._begin(Item(claim.token, message, claim.at, until))
             else:  # given to another account between the search and the claim, or not let in meanwhile
-                self._due[account_id] = None
+                self._due.add(account_id)
                 not_begun.append(message["_id"])
         if not_begun:
             await self._queue.give_back(claim.token, not_begun, datetime.now(UTC))
         for account_id, rank in reached.items():
             self._lanes[account_id].reached_rank = rank
+            if account_id in self._due:
+                self._due.add(account_id, rank)
         await self._permitting.give_back(wanted, claim.messages)
         return bool(claim.messages) or may_be_more
 
@@ -244,7 +243,7 @@ class Delivery:
             self._unread.discard(account_id)
             account = accounts.get(account_id)
             if account is None or account.stopped_at:
-                self._due.pop(account_id, None)
+                self._due.discard(account_id)
             if account is None:
                 await self._queue.hold(account_id)
             else:
@@ -254,10 +253,10 @@ class Delivery:
         """Now and then, find the accounts of which something became due; True when it was time for it."""
         now = datetime.now(UTC)
         if now - self._looked_at_all > LOOK_AT_ALL_EVERY:
-            self._due.update(dict.fromkeys(await self._queue.waiting_accounts()))
+            self._due.update(await self._queue.waiting_accounts())
             self._looked_at = self._looked_at_all = now
         elif now - self._looked_at >= timedelta(seconds=LOOK_EVERY_SECONDS):
-            self._due.update(dict.fromkeys(await self._queue.accounts_to_retry(self._looked_at - LOOK_BACK, now)))
+            self._due.update(await self._queue.accounts_to_retry(self._looked_at - LOOK_BACK, now))
             self._looked_at = now
         else:
             return False

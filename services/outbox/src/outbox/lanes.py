@@ -83,8 +83,9 @@ class Lane:
 
     @property
     def wants_more(self) -> bool:
-        """True once, on the way down: so much is done of what it may have in hand that there is room."""
-        return self.in_hand == self._refill_at
+        """True once, on the way down: so much is done of what it may have in hand that there is room; and at the end,
+        for it may have had less in hand than that."""
+        return self.in_hand in (self._refill_at, 0)
 
     @property
     def _capacity(self) -> int:
