@@ -33,6 +33,10 @@ from tests.system.canaries import WORD, Run, word
 from tests.system.test_every_route import BODIES
 
 RING = Keyring.parse(SecretStr(KEYRING))
+TEXT, CSV = {"Content-Type": "text/plain"}, {"Content-Type": "text/csv"}
+PARAMETERS = ("cursor", "q", "recipient", "order_number", "id")
+FIELDS = ("email", "password", "token", "challenge", "code", "credential")
+"""Of the bodies of routes that are open."""
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -83,6 +87,8 @@ async def signs_in(run: Run) -> None:
     wrong = await run.identity.http.post("/sign-in", json={"email": email, "password": run.nonsense})
     assert wrong.status_code == 401
     assert (await follow(run.identity, "/password/reset", run.links["to a new password"])).status_code == 204
+    await forget(run.identity, email)
+    run.links["that nobody follows"] = await link_to(run.identity, email, "password-reset", 2)
 
 
 async def _opens(run: Run, collection: str, what: str) -> None:
@@ -114,11 +120,12 @@ async def uses_second_factors(run: Run) -> None:
 
 
 async def enters(run: Run) -> None:
-    """A client's account, by exchange and by a code, and leaves it."""
+    """A client's account, by exchange and by a code, of which another is left; and leaves it."""
     master, client = await connected(run.identity)
-    entry, code = await master.enters(client.id), await master.code(client.id)
+    entry, code, left_over = await master.enters(client.id), *[await master.code(client.id) for _ in range(2)]
     used = (await master.use(code)).json()
-    run.knows("entry", code, VERIFIER, entry["access_token"], used["access_token"], master.own["refresh_token"])
+    run.knows("token of an entry", entry["access_token"], used["access_token"], master.own["refresh_token"])
+    run.knows("way into an entry", code, left_over, VERIFIER)
     left = await run.identity.http.post("/entry/leave", json={}, headers=bearer(entry))
     assert left.status_code == 200, left.text
 
@@ -189,10 +196,6 @@ async def keeps_contacts(run: Run, company: Company) -> None:
     await company.call("outbox", "GET", "/messages", recipient=WORD)
 
 
-TEXT, CSV = {"Content-Type": "text/plain"}, {"Content-Type": "text/csv"}
-"""What uploads say that they are."""
-
-
 async def cannot_read_what_comes(run: Run) -> None:
     """A dead letter of each service, which is looked at, replayed, and closed when it comes again."""
     person = {"address": f"{word()}@x.example.com", "name": word()}
@@ -235,11 +238,6 @@ async def asks_nonsense(run: Run) -> None:
                 sample = BODIES.get(f"{method.upper()} {path}", dict.fromkeys(FIELDS, ""))
                 body = _spoilt(sample, run.nonsense)
                 await service.http.request(method, place, params=queries, headers=run.staff, json=body)
-
-
-PARAMETERS = ("cursor", "q", "recipient", "order_number", "id")
-FIELDS = ("email", "password", "token", "challenge", "code", "credential")
-"""Of the bodies of routes that are open."""
 
 
 def _spoilt(sample: Any, nonsense: str) -> Any:
