@@ -206,7 +206,7 @@ class Delivery:
             return may_be_more
         for account_id in wanted:  # first, so that what is said of them meanwhile is not forgotten
             self._due.discard(account_id)
-        refusals = {one: self._lanes[one].refusals for one in wanted}
+        setbacks = {one: self._lanes[one].setbacks for one in wanted}
         until, drained = self._claim_ends(), frozenset[str]()
         try:
             claim = await self._queue.claim_due(datetime.now(UTC), self._rules.lease, wanted)
@@ -218,10 +218,10 @@ class Delivery:
         not_begun: list[str] = []
         for message in claim.messages:
             account_id = message["account_id"]
-            if account_id in wanted and self._lanes[account_id].refusals == refusals[account_id]:
+            if account_id in wanted and self._lanes[account_id].setbacks == setbacks[account_id]:
                 reached[account_id] = max(reached.get(account_id, 0), message["rank"])
                 self._begin(Item(claim.token, message, claim.at, until))
-            else:  # given to another account between the search and the claim, or not let in meanwhile
+            else:  # given to another account between the search and the claim, or the server wants nothing now
                 self._due.add(account_id)
                 not_begun.append(message["_id"])
         if not_begun:

@@ -43,8 +43,8 @@ class Lane:
         self.in_hand = 0
         self.reached_rank = 0
         """Of what was claimed last: what waits in the database is no more urgent."""
-        self.refusals = 0
-        """How often the server did not let us in."""
+        self.setbacks = 0
+        """How often the server did not let us in, or wanted nothing more for a while."""
         self._connect = connect
         self._compose = compose
         self._done = done
@@ -286,7 +286,7 @@ class Lane:
             self._fewer, self._fewer_until = let_in, now + FEWER_CONNECTIONS_SECONDS
             self._put(item)
             return
-        self.refusals += 1
+        self.setbacks += 1
         if now >= self._rests_until:
             longer = min(max(2 * self._rest, FIRST_REST_SECONDS), LONGEST_REST_SECONDS)
             self._rest = self._refused_rest_seconds if answer.outcome is Outcome.ACCOUNT_REFUSED else longer
@@ -296,6 +296,7 @@ class Lane:
 
     def _throttled(self, account: Account, answer: Answer, seconds: float) -> None:
         """The provider wants nothing more for so long: what is in hand shares its answer."""
+        self.setbacks += 1
         self._rests_until = max(self._rests_until, asyncio.get_running_loop().time() + seconds)
         self._finish_waiting(account, answer, Reach.INSIDE)
 
