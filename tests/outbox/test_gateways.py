@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -160,13 +161,11 @@ async def test_a_gateway_that_says_when_gets_nothing_before(platform: Platform) 
         await settled(outbox, partner, *["WAITING"] * 20)
         await add_account(outbox, smsapi_fields(gateway, max_connections=1), partner)
 
-        async def told() -> list[str]:
-            return [row["id"] for row in await box(outbox, partner) if row["error"] == '429 {"message": "slow down"}']
+        async def all_told() -> bool:
+            return {row["error"] for row in await box(outbox, partner)} == {'429 {"message": "slow down"}'}
 
-        await eventually(told)
-        await settled(outbox, partner, *["WAITING"] * 20)
-        assert len(await told()) >= 10
-        first = await detail(outbox, partner, (await told())[0])
+        await eventually(all_told)
+        first = await detail(outbox, partner, wanted[0].message_id)
         [attempt] = first["history"]
         due = datetime.fromisoformat(first["next_attempt_at"]) - datetime.fromisoformat(attempt["ended_at"])
         assert due.total_seconds() >= 2
@@ -176,6 +175,28 @@ async def test_a_gateway_that_says_when_gets_nothing_before(platform: Platform) 
         gateway.script.clear()
         await settled(outbox, partner, *["SENT"] * 20)
         assert len(gateway.accepted) == 20
+
+
+async def test_what_was_being_claimed_when_a_gateway_said_when_does_not_leave_before(platform: Platform) -> None:
+    """B10: it waits as it did, and has had no attempt."""
+    outbox = await quick(platform)
+    async with listening(Gateway()) as gateway:
+        partner = unique("prt")
+        wanted = [sms(partner) for _ in range(80)]
+        for one in wanted:
+            gateway.script[one.recipient.address] = [LIMITED]
+        await request(outbox, *wanted)
+        await eventually(lambda: has(outbox, 80, partner_id=partner, status="WAITING"))
+        await add_account(outbox, smsapi_fields(gateway, max_connections=2), partner)
+        told = {"partner_id": partner, "status": "WAITING", "error": '429 {"message": "slow down"}'}
+        await eventually(lambda: has(outbox, 50, **told))
+        await eventually(lambda: has(outbox, 80, partner_id=partner, status="WAITING"))
+        assert len(gateway.requests) <= 2, "one for each connection"
+        assert await has(outbox, 30, partner_id=partner, attempts=[])
+
+
+async def has(outbox: Service, count: int, **query: Any) -> bool:
+    return await outbox.database["messages"].count_documents(query) == count
 
 
 async def test_a_wait_that_a_gateway_asks_for_is_bounded(platform: Platform) -> None:

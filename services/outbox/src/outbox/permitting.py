@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 
 from common.mongo import Document
 from outbox.items import Item
-from outbox.lanes import Lane
+from outbox.lanes import PER_CONNECTION, Lane
 from outbox.rates.storage import RateStore
 
 ACCOUNTS_AT_ONCE = 20
 MOST_IN_HAND, MOST_URGENT = 2_000, 500
 """So many more are claimed as they come in, if they are more urgent than what waits."""
-ASKING_WITH = 10
-"""An account whose server has not let us in yet takes so many at once: the sooner all others have asked, too."""
 MOST_ASKING = 1_000
 """Messages whose servers have not let us in yet do not count as in hand, while they are no more than this. Then each
 account takes one, to ask with."""
@@ -58,7 +56,7 @@ class InHand:
         """So that servers that never let us in have little in hand."""
         if lane.is_let_in:
             return room
-        return min(room, ASKING_WITH if self.asked < MOST_ASKING else 0 if lane.in_hand else 1)
+        return min(room, PER_CONNECTION if self.asked < MOST_ASKING else 0 if lane.in_hand else 1)
 
 
 class Permitting:
