@@ -2,13 +2,13 @@
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -79,6 +79,12 @@ class ActorView(BaseModel):
     def of(cls, author: Author) -> "ActorView | None":
         actor = author.actor
         return cls(user_id=actor.user_id, partner_id=actor.partner_id) if actor else None
+
+
+def download(parts: AsyncIterator[str], media_type: str, name: str) -> StreamingResponse:
+    """A text file that is made while it is sent."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(parts, media_type=f"{media_type}; charset=utf-8", headers=headers)
 
 
 Limit = Annotated[int, Field(ge=1, le=200, description="How many at the most.")]

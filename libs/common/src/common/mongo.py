@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pymongo import AsyncMongoClient, IndexModel, UpdateOne
@@ -132,6 +133,17 @@ class OnePartner:
 
     async def count(self, query: Mapping[str, Any], **options: Any) -> int:
         return await self._collection.count_documents(self._mine(query), **options)
+
+
+def behind(position: tuple[datetime, str] | None, by: str = "at") -> Document:
+    """What comes behind the position (time, id) in a list with the newest first; everything where there is none.
+
+    The bound on the time alone says the same again: it is where an index begins.
+    """
+    if position is None:
+        return {}
+    at, last = position
+    return {by: {"$lte": at}, "$or": [{by: {"$lt": at}}, {by: at, "_id": {"$lt": last}}]}
 
 
 async def insert_new(collection: AsyncCollection[Document], documents: Sequence[Document]) -> set[Any]:

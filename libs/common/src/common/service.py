@@ -100,7 +100,7 @@ def service_app(
         log.info("stopped")
 
     app = FastAPI(title=f"Switchboard {name}", version="1", lifespan=lifespan, responses=errors(Unavailable))
-    app.state.provided = {type(one): one for one in (*provides, letters, journal)}
+    app.state.provided = {type(one): one for one in (*provides, letters)}
     app.state.token_check = TokenCheck(
         keys=keys,
         revocations=revocations,

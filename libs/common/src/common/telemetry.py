@@ -38,7 +38,7 @@ def configure_traces(service: str) -> None:
 
 
 def say_who_acts(author: Author, partner_id: str) -> None:
-    """Put who acts, and for whom, into the span of this request and into whatever it logs from now on (E6)."""
+    """Put who acts for somebody else, and for whom, into the span of this request and into whatever it logs (E6)."""
     if author.actor is None:
         return
     names = {

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.events import MessageChannel
-from common.http import Cursor, Limit, Page, Time, errors, next_cursor, provided, time_position
+from common.http import Cursor, Limit, Page, Time, download, errors, next_cursor, provided, time_position
 from common.mongo import Document
 from outbox import account_handlers, account_schemas, exports, handlers
 from outbox.account_health import AccountHealth, TestResult
@@ -101,8 +101,7 @@ async def export_messages(caller: Reader, outbox: OutboxDep, chosen: Chosen) -> 
         async for found in handlers.all_messages(outbox, caller.partner_id, chosen):
             yield await _views(outbox, caller, found)
 
-    headers = {"Content-Disposition": 'attachment; filename="messages.csv"'}
-    return StreamingResponse(exports.write(pages()), media_type="text/csv; charset=utf-8", headers=headers)
+    return download(exports.write(pages()), "text/csv", "messages.csv")
 
 
 @router.post("/messages/resend", tags=["box"], responses=ALWAYS | errors(FilterNeeded))

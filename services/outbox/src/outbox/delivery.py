@@ -25,7 +25,7 @@ from outbox.lanes import Lane
 from outbox.permitting import ACCOUNTS_AT_ONCE, Permitting
 from outbox.preparing import Preparing
 from outbox.providers import Providers
-from outbox.queue import Queue, claim_document
+from outbox.queue import Claim, Queue, claim_document
 from outbox.rates.storage import RateStore
 from outbox.results import LOOK_EVERY_SECONDS, Results
 from outbox.storage import Store
@@ -189,55 +189,59 @@ class Delivery:
         await self._put_down([one for one in self._lanes.values() if one.is_stopped and one.in_hand])
         if self._permitting.in_hand().is_full:
             return True  # results are being written: there is room in a moment
-        looked = await self._look()
-        if looked:
-            self._unread.update(self._due)
-        self._unread.update(one for one in self._due if one not in self._lanes)
-        asking = {one for one in self._due if one in self._lanes and self._lanes[one].is_to_ask_again}
-        if asking:
-            await self.results.count_refusals()  # so that the accounts say which of them are stopped
-            self._unread.update(asking)
-        await self._read_accounts([one for one in self._due if one in self._unread])
-        lanes = {one: self._lanes[one] for one in self._due.in_turn() if one in self._lanes}
-        rooms = self._permitting.in_hand().rooms(lanes, self._rules.batch)
-        rooms = {one: room for one, room in rooms.items() if one in asking or not lanes[one].was_refused}
+        rooms = await self._rooms()
         wanted, may_be_more = await self._permitting.permitted(rooms), len(rooms) == ACCOUNTS_AT_ONCE
         if not wanted:
             return may_be_more
-        for account_id in wanted:  # first, so that what is said of them meanwhile is not forgotten
-            self._due.discard(account_id)
+        self._due.discard(*wanted)  # first, so that what is said of them meanwhile is not forgotten
         setbacks = {one: self._lanes[one].setbacks for one in wanted}
         until, drained = self._claim_ends(), frozenset[str]()
         try:
             claim = await self._queue.claim_due(datetime.now(UTC), self._rules.lease, wanted)
             drained = claim.drained
         finally:
-            for account_id in wanted.keys() - drained:
-                self._due.add(account_id, LAST)
+            self._due.update(wanted.keys() - drained, LAST)
+        begun = await self._begin_claimed(claim, setbacks, until)
+        await self._permitting.give_back(wanted, begun)
+        return bool(claim.messages) or may_be_more
+
+    async def _rooms(self) -> dict[str, int]:
+        """How many messages to ask for, by account, once the accounts say what they say now."""
+        if await self._look():
+            self._unread.update(self._due)
+        self._unread.update(one for one in self._due if one not in self._lanes)
+        asking = {one for one in self._due if one in self._lanes and self._lanes[one].is_to_ask_again}
+        await self.results.count_refusals()  # so that the accounts say which of them are stopped
+        self._unread.update(asking)
+        await self._read_accounts([one for one in self._due if one in self._unread])
+        lanes = {one: self._lanes[one] for one in self._due.in_turn() if one in self._lanes}
+        rooms = self._permitting.in_hand().rooms(lanes, self._rules.batch)
+        return {one: room for one, room in rooms.items() if one in asking or not lanes[one].was_refused}
+
+    async def _begin_claimed(self, claim: Claim, setbacks: Mapping[str, int], until: float) -> list[Document]:
+        """Hand to the lanes what they still want, and give back the rest; returns what was handed over."""
+        begun: list[Document] = []
+        others: list[str] = []
         reached: dict[str, int] = {}
-        not_begun: list[str] = []
         for message in claim.messages:
             account_id = message["account_id"]
-            if account_id in wanted and self._lanes[account_id].setbacks == setbacks[account_id]:
+            if account_id in setbacks and self._lanes[account_id].setbacks == setbacks[account_id]:
                 reached[account_id] = max(reached.get(account_id, 0), message["rank"])
                 self._begin(Item(claim.token, message, claim.at, until))
+                begun.append(message)
             else:  # given to another account between the search and the claim, or the server wants nothing now
                 self._due.add(account_id)
-                not_begun.append(message["_id"])
-        if not_begun:
-            await self._queue.give_back(claim.token, not_begun, datetime.now(UTC))
+                others.append(message["_id"])
         for account_id, rank in reached.items():
             self._lanes[account_id].reached_rank = rank
-            if account_id in self._due:
-                self._due.add(account_id, rank)
-        await self._permitting.give_back(wanted, claim.messages)
-        return bool(claim.messages) or may_be_more
+            self._due.come_down(account_id, rank)
+        if others:
+            await self._queue.give_back(claim.token, others, datetime.now(UTC))
+        return begun
 
     async def _read_accounts(self, ids: Sequence[str]) -> None:
         """Let lanes work by what their accounts say now; what waits for an account that is gone waits for another.
-
-        One that is stopped has nothing due until it is released (B9).
-        """
+        One that is stopped has nothing due until it is released (B9)."""
         accounts = await self._store.accounts_by_id_of_all_partners(ids) if ids else {}
         for account_id in ids:
             self._unread.discard(account_id)

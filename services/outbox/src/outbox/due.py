@@ -21,14 +21,20 @@ class Due:
         """It has something of this rank, or nothing that is more urgent than that. Its turn stays, if it had one."""
         self._ranks[account_id] = min(rank, self._ranks.get(account_id, rank))
 
-    def update(self, account_ids: Iterable[str]) -> None:
-        """They have something; nobody knows how urgent what is new of it is."""
+    def update(self, account_ids: Iterable[str], rank: int = FIRST) -> None:
+        """They have something; of whom nothing else is known, it is of this rank."""
         for one in account_ids:
-            self._ranks.setdefault(one, FIRST)
+            self._ranks.setdefault(one, rank)
 
-    def discard(self, account_id: str) -> None:
-        """It has nothing, or its turn is over."""
-        self._ranks.pop(account_id, None)
+    def come_down(self, account_id: str, rank: int) -> None:
+        """If it has more, that is no more urgent than this."""
+        if account_id in self._ranks:
+            self.add(account_id, rank)
+
+    def discard(self, *account_ids: str) -> None:
+        """They have nothing, or their turn is over."""
+        for one in account_ids:
+            self._ranks.pop(one, None)
 
     def in_turn(self) -> list[str]:
         """All of them, whose turn is next first."""

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from common.mongo import Document, Index, Mongo
+from common.mongo import Document, Index, Mongo, behind
 from common.resealing import Sealed
 from outbox import search
 from outbox.domain import FINISHED, RESENDABLE, Account, Status
@@ -88,9 +88,7 @@ class Filter:
         if times:
             query[self.by] = times
         if after:
-            at, message_id = after
-            earlier = {"$or": [{self.by: {"$lt": at}}, {self.by: at, "_id": {"$lt": message_id}}]}
-            query = {"$and": [query, earlier, {self.by: {"$lte": at}}]} if query else earlier
+            query = {"$and": [query, behind(after, self.by)]} if query else behind(after, self.by)
         return query
 
 

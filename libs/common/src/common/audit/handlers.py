@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from opentelemetry import trace
-
 from common.audit.domain import Deed, Outcome
 from common.audit.storage import AuditOutbox
 from common.events.audit import AuditRecorded
@@ -18,7 +16,7 @@ from common.events.envelope import Outgoing, encode
 from common.ids import new_id
 from common.kafka.connection import Kafka
 from common.mongo import Document
-from common.telemetry import traceparent_of
+from common.telemetry import current_traceparent
 
 BATCH = 500
 Details = Mapping[str, list[str]]
@@ -36,7 +34,7 @@ class Journal:
 
 async def begin(journal: Journal, deed: Deed, details: Details) -> None:
     """Keep a deed that will be done now. Raises a PyMongoError, and then it must not be done."""
-    await journal.store.begin(deed, details, _trace())
+    await journal.store.begin(deed, details, current_traceparent())
 
 
 async def end(journal: Journal, deed: Deed, outcome: Outcome, status: int) -> None:
@@ -49,17 +47,18 @@ async def record(
     journal: Journal, deed: Deed, outcome: Outcome, status: int | None = None, details: Details | None = None
 ) -> None:
     """Keep a deed of which everything is known."""
-    await journal.store.add(deed, outcome, status, details or {}, _trace())
+    await journal.store.add(deed, outcome, status, details or {}, current_traceparent())
     journal.due.set()
 
 
-async def tell(journal: Journal) -> int:
-    """Publish one batch of what is due, and forget it; returns how many. What is told twice is one entry, by its id."""
+async def tell(journal: Journal) -> bool:
+    """Publish one batch of what is due, and forget it; True when there may be more. What is told twice is one entry, by
+    its id."""
     found = await journal.store.due(datetime.now(UTC), BATCH)
     if found:
         await journal.kafka.publish([_record(journal.service, one) for one in found])
         await journal.store.forget([one["_id"] for one in found])
-    return len(found)
+    return len(found) == BATCH
 
 
 def new_deed_id() -> str:
@@ -75,7 +74,3 @@ def _record(service: str, document: Document) -> Outgoing:
         fields | {"entry_id": document["_id"], "user_id": document["by"], "service": service}
     )
     return encode(event, event_id=event.entry_id, source=f"/{service}", time=document["at"], trace=document["trace"])
-
-
-def _trace() -> str | None:
-    return traceparent_of(trace.get_current_span())

@@ -21,8 +21,7 @@ async def signed_in(
     """The caller of this request, whatever he may do. Who acts for somebody else is in its logs and its span, and what
     he does in the audit log (E6). Raises NotSignedIn, ActingForAnother, Unavailable, RevocationsUnheard."""
     caller = caller_of(request, credentials.credentials if credentials else None)
-    if caller.actor is not None:
-        say_who_acts(caller.author, caller.partner_id)
+    say_who_acts(caller.author, caller.partner_id)
     recording: Recording = request.state.recording
     await recording.asked_by(caller.author, caller.partner_id, caller.session_id)
     if caller.actor is not None:

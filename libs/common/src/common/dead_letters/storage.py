@@ -7,7 +7,7 @@ from datetime import datetime
 from pymongo import ReturnDocument
 
 from common.dead_letters.domain import LetterStatus, SetAside
-from common.mongo import Document, Index, Mongo, insert_new
+from common.mongo import Document, Index, Mongo, behind, insert_new
 
 OPEN = LetterStatus.OPEN.value
 NEWEST = (("at", -1), ("_id", -1))
@@ -52,10 +52,7 @@ class DeadLetterStore:
 
     async def page(self, chosen: Filter, after: tuple[datetime, str] | None, limit: int) -> list[Document]:
         """Newest first, without the records."""
-        query = chosen.query()
-        if after:
-            at, letter_id = after
-            query |= {"at": {"$lte": at}, "$or": [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": letter_id}}]}
+        query = chosen.query() | behind(after)
         return await self._letters.find(query, WITHOUT_RECORD, sort=list(NEWEST), limit=limit).to_list()
 
     async def count(self, chosen: Filter) -> int:

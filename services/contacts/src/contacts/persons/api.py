@@ -14,6 +14,7 @@ from common.http import (
     Limit,
     Page,
     RequestKey,
+    download,
     errors,
     etag,
     id_position,
@@ -76,8 +77,7 @@ async def list_persons(
 async def export_persons(caller: Reader, desk: DeskDep, role: Role | None = None, q: Typed = "") -> StreamingResponse:
     """The same list as a CSV file, which `POST /persons/import` takes back."""
     pages = handlers.all_persons(desk, caller.partner_id, role, q)
-    headers = {"Content-Disposition": 'attachment; filename="persons.csv"'}
-    return StreamingResponse(sheets.write(pages), media_type="text/csv; charset=utf-8", headers=headers)
+    return download(sheets.write(pages), "text/csv", "persons.csv")
 
 
 @router.post("/persons/import", responses=ALWAYS | errors(BadSheet, FileTooLarge))

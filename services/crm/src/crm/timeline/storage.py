@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from common.mongo import Document, Index, Mongo, insert_new
+from common.mongo import Document, Index, Mongo, behind, insert_new
 
 NEWEST = (("at", -1), ("_id", -1))
 INDEXES = [
@@ -37,8 +37,5 @@ class TimelineStore:
     async def _page(
         self, partner_id: str, query: Document, after: tuple[datetime, str] | None, limit: int
     ) -> list[Document]:
-        if after:
-            at, entry_id = after
-            query |= {"at": {"$lte": at}, "$or": [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": entry_id}}]}
-        found = self._entries.of(partner_id).find(query, sort=list(NEWEST), limit=limit)
+        found = self._entries.of(partner_id).find(query | behind(after), sort=list(NEWEST), limit=limit)
         return [document async for document in found]

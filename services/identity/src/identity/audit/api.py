@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotSignedIn, PermissionMissing
-from common.http import Cursor, Limit, Page, Time, encode_cursor, errors, provided, time_position
+from common.http import Cursor, Limit, Page, Time, download, errors, page_of, provided, time_position
 from identity.audit import exports
 from identity.audit.handlers import AuditLog, all_entries
 from identity.audit.schemas import AuditEntryView
@@ -36,24 +36,17 @@ async def list_entries(
 ) -> Page[AuditEntryView]:
     """What was done in the caller's account, by his own people and by whoever acted for them; newest first (E6)."""
     found = await log.store.page(caller.partner_id, chosen, time_position(cursor), limit + 1)
-    last = found[limit - 1].fact if len(found) > limit else None
-    following = encode_cursor([last.at.isoformat(), last.id]) if last else None
-    return Page(items=[AuditEntryView.of(entry) for entry in found[:limit]], next=following)
+    return page_of(found, limit, AuditEntryView.of, lambda one: [one.fact.at.isoformat(), one.fact.id])
 
 
 @router.get("/audit.csv", responses=ALWAYS, response_class=StreamingResponse)
 async def export_csv(caller: Reader, log: LogDep, chosen: Chosen) -> StreamingResponse:
     """The same, all of it, as a CSV file (E6)."""
-    return _file(exports.as_csv(all_entries(log, caller.partner_id, chosen)), "text/csv", "audit.csv")
+    return download(exports.as_csv(all_entries(log, caller.partner_id, chosen)), "text/csv", "audit.csv")
 
 
 @router.get("/audit.ndjson", responses=ALWAYS, response_class=StreamingResponse)
 async def export_ndjson(caller: Reader, log: LogDep, chosen: Chosen) -> StreamingResponse:
     """The same as JSON, an entry in each line: what the hashes can be computed from again (E6)."""
     pages = all_entries(log, caller.partner_id, chosen)
-    return _file(exports.as_ndjson(pages), "application/x-ndjson", "audit.ndjson")
-
-
-def _file(parts: exports.Parts, media_type: str, name: str) -> StreamingResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(parts, media_type=f"{media_type}; charset=utf-8", headers=headers)
+    return download(exports.as_ndjson(pages), "application/x-ndjson", "audit.ndjson")

@@ -8,7 +8,6 @@ from common import sheets
 from identity.audit.domain import Entry
 from identity.audit.schemas import line_of
 
-Parts = AsyncIterator[str]
 COLUMNS = (
     "sequence", "at", "user_id", "actor_user_id", "actor_partner_id", "session_id", "network", "service", "action",
     "target", "details", "outcome", "status", "id", "previous", "hash",

@@ -5,14 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from common.http import ActorView
 from identity.audit.domain import Entry, Fact, written
-
-
-class Acting(BaseModel):
-    """A user of another partner."""
-
-    user_id: str
-    partner_id: str
 
 
 class AuditEntryView(BaseModel):
@@ -23,7 +17,7 @@ class AuditEntryView(BaseModel):
     sequence: int = Field(description="Its place in your log; no number is left out.")
     at: datetime
     user_id: str = Field(description="Whose account it was done with.")
-    actor: Acting | None = Field(description="Who acted for him: a user of another partner; null when it was himself.")
+    actor: ActorView | None = Field(description="Who acted for him; null when it was he himself.")
     session_id: str | None = Field(description="The sign-in, or the entry, that it comes of.")
     network: str | None = Field(description="Where the request came from: the /24 of IPv4, the /48 of IPv6.")
     service: str

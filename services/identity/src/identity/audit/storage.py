@@ -11,7 +11,7 @@ from datetime import datetime
 from pymongo.errors import BulkWriteError
 
 from common.events import AuditSealed
-from common.mongo import Document, Index, Mongo, only_duplicates
+from common.mongo import Document, Index, Mongo, behind, only_duplicates
 from common.relay import announce_index
 from identity.audit.domain import Entry, Fact
 
@@ -42,9 +42,7 @@ class Filter:
         query |= {"at": times} if times else {}
         if after is None:
             return query
-        at, entry_id = after
-        earlier = {"$or": [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": entry_id}}]}
-        return {"$and": [query, earlier, {"at": {"$lte": at}}]} if query else {**earlier, "at": {"$lte": at}}
+        return {"$and": [query, behind(after)]} if query else behind(after)
 
 
 class AuditStore:

@@ -7,7 +7,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from common.events import AccessRevoked
-from common.mongo import Document, Index, Mongo
+from common.mongo import Document, Index, Mongo, behind
 from common.relay import announce_index
 from identity.entry.domain import Because, Entry, State, Way
 
@@ -113,7 +113,7 @@ class EntryStore:
         self, client_id: str, before: tuple[datetime, str] | None, limit: int, *, only_open: bool
     ) -> list[Entry]:
         """Entries into a client's account, the newest first."""
-        query = _before(before) | (OPEN if only_open else {})
+        query = behind(before) | (OPEN if only_open else {})
         found = self.entries.of(client_id).find(query, sort=[("at", -1), ("_id", -1)], limit=limit)
         return [_entry(document) async for document in found]
 
@@ -121,7 +121,7 @@ class EntryStore:
         self, partner_id: str, before: tuple[datetime, str] | None, limit: int
     ) -> list[Entry]:
         """Entries by the users of a partner, the newest first."""
-        query = {"entered_by": partner_id, **_before(before)}
+        query = {"entered_by": partner_id, **behind(before)}
         found = self.entries.of_all_partners.find(query, sort=[("at", -1), ("_id", -1)], limit=limit)
         return [_entry(document) async for document in found]
 
@@ -138,13 +138,6 @@ class EntryStore:
 
 def _by(way: Way) -> Document:
     return {"master_id": way.master_id, "session_id": {"$in": [way.session_id, None]}, **OPEN}
-
-
-def _before(position: tuple[datetime, str] | None) -> Document:
-    if position is None:
-        return {}
-    at, entry_id = position
-    return {"at": {"$lte": at}, "$or": [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": entry_id}}]}
 
 
 def _entry(document: Document) -> Entry:
