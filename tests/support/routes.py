@@ -67,6 +67,7 @@ NEEDS: dict[str, dict[str, dict[str, May | str]]] = {
         "/entry/leave": {"POST": ACTING},
         "/machines": {"GET": May.MACHINES_READ, "POST": May.MACHINES_WRITE},
         "/machines/{machine_id}": {"DELETE": May.MACHINES_WRITE},
+        "/machines/{machine_id}/keys": {"PUT": May.MACHINES_WRITE},
         "/machines/{machine_id}/secret": {"POST": May.MACHINES_WRITE},
         "/me": {"GET": OWN},
         "/me/email": {"POST": PROVEN},

@@ -12,6 +12,7 @@ from common.events.envelope import Event
 from common.keyring import Keyring, keys_in
 from tests.identity.entering import VERIFIER, connected
 from tests.identity.letters import LINK, letters_to, link_to
+from tests.identity.signing import Key, make_with, show
 from tests.identity.test_machines import make
 from tests.identity.test_machines import token as machine_token
 from tests.identity.test_recovery import follow, forget
@@ -81,6 +82,10 @@ async def signs_in(run: Run) -> None:
     run.knows("machine", machine["client_secret"])
     run.knows("token of a machine", (await machine_token(run.identity, machine)).json()["access_token"])
     assert (await machine_token(run.identity, machine | {"client_secret": run.nonsense})).status_code == 401
+    key = Key()
+    assertion = key.signs(await make_with(run.identity, bearer(following), key))
+    run.knows("assertion of a machine", assertion)
+    assert [(await show(run.identity, assertion)).status_code for _ in range(2)] == [200, 401]
     assert (await continue_(run.identity, tokens)).status_code == 400
     await forget(run.identity, email)
     run.links["to a new password"] = await link_to(run.identity, email, "password-reset")

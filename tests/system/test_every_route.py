@@ -28,6 +28,7 @@ USER = {"email": "eve@other.example.com", "name": "Eve", "password": "correct ho
 SHIPPED = Path(__file__).parents[2] / "services/notifications/src/notifications/kinds/shipped"
 KIND = json.loads((SHIPPED / "order.created.json").read_text())
 IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+JWK = {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 UNPROVEN = {"proof": {"password": "wrong password"}}
 BODIES: dict[str, Any] = {
     "POST /dead-letters/replay": {"reason": "not_json"},
@@ -45,6 +46,7 @@ BODIES: dict[str, Any] = {
     "POST /partners": {"name": "Other", "owner": {name: USER[name] for name in ("email", "name", "password")}},
     "POST /users": USER,
     "POST /machines": {"name": "Other", "permissions": ["outbox:read"]},
+    "PUT /machines/{machine_id}/keys": {"jwks": {"keys": [JWK]}},
     "POST /machines/{machine_id}/secret": {"overlap_seconds": 60},
     "PATCH /users/{user_id}": {"name": "Eve"},
     "PUT /users/{user_id}/master": {"on": True},

@@ -60,7 +60,8 @@ def wire(settings: Settings) -> Wired:
     sessions = sessions_main.wire(settings, mongo, kafka, identity, keys, proofs_main.wire(settings, mongo, identity))
     account, audit = account_main.wire(mongo, identity, sessions), audit_main.wire(mongo, kafka)
     panel = panel_main.wire(settings, mongo, kafka, identity, keys, sessions)
-    return Wired(identity, keys, sessions, machines_main.wire(mongo, kafka, keys), account, panel, audit, mongo, kafka)
+    machines = machines_main.wire(settings, mongo, kafka, keys)
+    return Wired(identity, keys, sessions, machines, account, panel, audit, mongo, kafka)
 
 
 def build(settings: Settings) -> FastAPI:

@@ -12,6 +12,8 @@ class Settings(ServiceSettings):
     service_port: int = 8001
     identity_keyring: SecretStr = Field(description="id:base64 of 32 bytes, several with commas, the newest first")
     token_minutes: int = Field(default=10, ge=1, le=60)
+    assertion_seconds: int = Field(default=300, ge=10, le=600, description="a machine's assertion is good so long")
+    keys_per_machine: int = Field(default=5, ge=1, le=20)
     sign_in_tries: int = Field(
         default=10, ge=1, description="wrong passwords of an account at once, from unknown addresses or a known one"
     )

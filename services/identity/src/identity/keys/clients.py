@@ -25,6 +25,11 @@ class Signer:
         self._audience = audience
         self._open: dict[str, Ed25519PrivateKey] = {}
 
+    @property
+    def token_endpoint(self) -> str:
+        """Where tokens are given: the issuer is the address of this service."""
+        return f"{self.issuer.rstrip('/')}/token"
+
     def new_key(self, kid: str, active_from: datetime, retires_at: datetime) -> SigningKey:
         private = Ed25519PrivateKey.generate()
         raw = base64.b64encode(private.private_bytes_raw()).decode()

@@ -11,8 +11,10 @@ from common.errors import Conflict, Invalid, NotFound, NotSignedIn, PermissionMi
 from common.http import Cursor, Limit, Page, errors, id_position, page_by_id, provided
 from identity.domain import CannotGrant
 from identity.machines import handlers
+from identity.machines.clients import read_keys
+from identity.machines.domain import KeyRefused, OtherProof, PrivateKeySent
 from identity.machines.handlers import Machines
-from identity.machines.schemas import MachineSecret, MachineView, NewMachine, NewSecret
+from identity.machines.schemas import MachineSecret, MachineView, NewKeys, NewMachine, NewSecret
 
 MachinesDep = Annotated[Machines, provided(Machines)]
 Reader = Annotated[Caller, requires(Permission.MACHINES_READ)]
@@ -20,17 +22,25 @@ Writer = Annotated[Caller, requires(Permission.MACHINES_WRITE)]
 
 router = APIRouter(prefix="/machines", tags=["machines"])
 ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
+KEYS = errors(KeyRefused, PrivateKeySent)
 
 
-@router.post("", status_code=201, responses=ALWAYS | errors(CannotGrant))
+@router.post("", status_code=201, responses=ALWAYS | KEYS | errors(CannotGrant))
 async def create_machine(
     new: NewMachine, caller: Writer, machines: MachinesDep, recording: RecordingDep, response: Response
 ) -> MachineSecret:
-    """A machine of the caller's partner, with permissions that the caller has. Its secret is shown this once."""
-    await recording.about(permissions=sorted(map(str, new.permissions)))
-    machine, secret = await handlers.create(machines, caller, new.name, set(map(str, new.permissions)))
+    """A machine of the caller's partner, with permissions that the caller has. It gets a secret, which is shown this
+    once, or brings public keys (`jwks`)."""
+    permissions = set(map(str, new.permissions))
     response.headers["Cache-Control"] = "no-store"
-    return MachineSecret(client_id=machine.id, client_secret=secret)
+    if new.jwks is None:
+        await recording.about(permissions=sorted(permissions))
+        machine, secret = await handlers.create(machines, caller, new.name, permissions)
+        return MachineSecret(client_id=machine.id, client_secret=secret)
+    keys = read_keys(new.jwks.members())
+    await recording.about(permissions=sorted(permissions), keys=[key.kid for key in keys])
+    machine = await handlers.create_with_keys(machines, caller, new.name, permissions, keys)
+    return MachineSecret(client_id=machine.id, client_secret=None)
 
 
 @router.get("", responses=ALWAYS)
@@ -42,7 +52,7 @@ async def list_machines(
     return page_by_id(found, limit, MachineView.of)
 
 
-@router.post("/{machine_id}/secret", responses=ALWAYS | errors(NotFound, CannotGrant, Conflict))
+@router.post("/{machine_id}/secret", responses=ALWAYS | errors(NotFound, CannotGrant, OtherProof, Conflict))
 async def renew_secret(
     machine_id: str, new: NewSecret, caller: Writer, machines: MachinesDep, response: Response
 ) -> MachineSecret:
@@ -51,6 +61,16 @@ async def renew_secret(
     machine, secret = await handlers.renew_secret(machines, caller, machine_id, overlap)
     response.headers["Cache-Control"] = "no-store"
     return MachineSecret(client_id=machine.id, client_secret=secret)
+
+
+@router.put("/{machine_id}/keys", responses=ALWAYS | KEYS | errors(NotFound, CannotGrant, OtherProof, Conflict))
+async def replace_keys(
+    machine_id: str, new: NewKeys, caller: Writer, machines: MachinesDep, recording: RecordingDep
+) -> MachineView:
+    """Other public keys. The old ones go on for `overlap_seconds`, so that no request need fail."""
+    keys, overlap = read_keys(new.jwks.members()), timedelta(seconds=new.overlap_seconds)
+    await recording.about(keys=[key.kid for key in keys])
+    return MachineView.of(await handlers.replace_keys(machines, caller, machine_id, keys, overlap))
 
 
 @router.delete("/{machine_id}", status_code=204, responses=ALWAYS | errors(NotFound))

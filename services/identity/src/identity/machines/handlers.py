@@ -1,4 +1,4 @@
-"""Machines: making, listing, new secrets, deleting, and their tokens."""
+"""Machines: making, listing, new secrets and keys, deleting, and their tokens."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -12,51 +12,110 @@ from common.telemetry import current_traceparent
 from identity.domain import check_grant
 from identity.keys.domain import Grant
 from identity.keys.handlers import Keys, issue
-from identity.machines.domain import InvalidClient, Machine, check_for_machines, hash_of, new_secret
-from identity.machines.storage import MachineStore
+from identity.machines.clients import claimed, verified
+from identity.machines.domain import (
+    Demands,
+    InvalidClient,
+    KeyRefused,
+    Machine,
+    OtherProof,
+    Proof,
+    PublicKey,
+    check_for_machines,
+    hash_of,
+    new_secret,
+)
+from identity.machines.storage import AssertionStore, MachineStore
 
 
 @dataclass
 class Machines:
-    """What the use cases work with. `relay` announces whose tokens are refused."""
+    """What the use cases work with. `relay` announces whose tokens are refused; `most_keys` a machine may have."""
 
     store: MachineStore
+    assertions: AssertionStore
     keys: Keys
     relay: StateRelay
+    demands: Demands
+    most_keys: int
 
 
 async def create(machines: Machines, caller: Caller, name: str, permissions: Set[str]) -> tuple[Machine, str]:
     """A new machine and its secret, which is shown this once. Raises CannotGrant."""
+    secret = new_secret()
+    return await _create(machines, caller, name, permissions, Proof(hash_of(secret))), secret
+
+
+async def create_with_keys(
+    machines: Machines, caller: Caller, name: str, permissions: Set[str], keys: tuple[PublicKey, ...]
+) -> Machine:
+    """A new machine that signs with keys of its own. Raises CannotGrant, KeyRefused."""
+    _check_count(machines, keys)
+    return await _create(machines, caller, name, permissions, Proof(keys=keys))
+
+
+async def _create(machines: Machines, caller: Caller, name: str, permissions: Set[str], proof: Proof) -> Machine:
     wanted = frozenset(permissions)
     check_for_machines(wanted)
     check_grant(caller.permissions, wanted)
-    secret = new_secret()
-    machine = Machine(new_id("mch"), caller.partner_id, name, wanted, hash_of(secret), datetime.now(UTC))
+    machine = Machine(new_id("mch"), caller.partner_id, name, wanted, proof, datetime.now(UTC))
     await machines.store.add(machine)
-    return machine, secret
+    return machine
 
 
 async def renew_secret(machines: Machines, caller: Caller, machine_id: str, overlap: timedelta) -> tuple[Machine, str]:
     """A new secret. The old one is good for `overlap` more; without any, its tokens are refused, too.
 
-    Whoever gets a secret can act as the machine, so he must have what it may do. Raises NotFound, CannotGrant,
-    Conflict.
+    Raises NotFound, CannotGrant, OtherProof, Conflict.
     """
+    machine = await _given(machines, caller, machine_id)
+    if machine.proof.keys:
+        raise OtherProof("Give it other keys instead, or make another machine.")
+    secret = new_secret()
+    return await _replace(machines, machine, Proof(hash_of(secret)), overlap), secret
+
+
+async def replace_keys(
+    machines: Machines, caller: Caller, machine_id: str, keys: tuple[PublicKey, ...], overlap: timedelta
+) -> Machine:
+    """Other keys. The ones before are good for `overlap` more; without any, its tokens are refused, too.
+
+    Raises NotFound, CannotGrant, KeyRefused, OtherProof, Conflict.
+    """
+    machine = await _given(machines, caller, machine_id)
+    if not machine.proof.keys:
+        raise OtherProof("Give it another secret instead, or make another machine.")
+    _check_count(machines, keys)
+    for key in keys:
+        if machine.key(key.kid, datetime.now(UTC)) not in (key, None):
+            raise KeyRefused("Another key of the machine has this `kid`; a new key has a new one.", kid=key.kid)
+    return await _replace(machines, machine, Proof(keys=keys), overlap)
+
+
+async def _given(machines: Machines, caller: Caller, machine_id: str) -> Machine:
+    """A machine that the caller may give a way to sign in: he can act as the machine then, so he must have what it may
+    do. Raises NotFound, CannotGrant."""
     machine = await machines.store.get(caller.partner_id, machine_id)
     if machine is None:
         raise NotFound("There is no such machine.")
     check_grant(caller.permissions, machine.permissions)
-    secret = new_secret()
-    change = {"secret_hash": hash_of(secret), "previous_hash": None, "previous_until": None}
+    return machine
+
+
+async def _replace(machines: Machines, machine: Machine, proof: Proof, overlap: timedelta) -> Machine:
     if overlap:
-        change |= {"previous_hash": machine.secret_hash, "previous_until": datetime.now(UTC) + overlap}
-        changed = await machines.store.change_secret(machine, change)
+        changed = await machines.store.change_over(machine, proof, datetime.now(UTC) + overlap)
     else:
-        changed = await machines.store.replace_secret(machine, change, current_traceparent())
+        changed = await machines.store.replace(machine, proof, current_traceparent())
         machines.relay.wake()
     if changed is None:
-        raise Conflict("Somebody else made a new secret at the same moment. Look whether you still need one.")
-    return changed, secret
+        raise Conflict("Somebody else changed how it signs in at the same moment. Look whether you still need to.")
+    return changed
+
+
+def _check_count(machines: Machines, keys: tuple[PublicKey, ...]) -> None:
+    if len(keys) > machines.most_keys:
+        raise KeyRefused(f"A machine has at most {machines.most_keys} keys.")
 
 
 async def remove(machines: Machines, caller: Caller, machine_id: str) -> None:
@@ -71,8 +130,35 @@ async def token(machines: Machines, machine_id: str, secret: str, scope: str) ->
     now = datetime.now(UTC)
     machine = await machines.store.named_of_all_partners(machine_id)
     if machine is None or not machine.knows(secret, now):
-        raise InvalidClient("Check both and try again.")
+        raise InvalidClient
+    return await _token(machines, machine, scope, now)
+
+
+async def token_by_assertion(machines: Machines, text: str, client_id: str, scope: str) -> tuple[str, frozenset[str]]:
+    """The same for what a machine signed (RFC 7523), this once; `client_id`, if it is said, is of the same machine.
+
+    Raises InvalidClient, InvalidScope.
+    """
+    now, said = datetime.now(UTC), claimed(text)
+    machine = await machines.store.named_of_all_partners(said.machine_id)
+    key = machine.key(said.kid, now) if machine else None
+    if machine is None or key is None or client_id not in ("", machine.id):
+        raise InvalidClient
+    assertion = verified(text, key)
+    if not assertion.is_good(machine.id, machines.demands, now):
+        raise InvalidClient
+    if not await machines.assertions.use(machine, assertion, machines.demands.leeway):
+        raise InvalidClient
+    return await _token(machines, machine, scope, now)
+
+
+async def _token(machines: Machines, machine: Machine, scope: str, now: datetime) -> tuple[str, frozenset[str]]:
     permissions = machine.scoped(scope)
     await machines.store.used(machine, now)
     grant = Grant(machine.id, machine.partner_id, permissions, machine.version, machine.id)
     return await issue(machines.keys, grant), permissions
+
+
+async def forget(machines: Machines) -> None:
+    """Forget the used assertions that have expired."""
+    await machines.assertions.forget(datetime.now(UTC))

@@ -1,23 +1,39 @@
 """Wires what is about machines."""
 
+from datetime import timedelta
+
 from common.jobs import Job
 from common.kafka.connection import Kafka
 from common.mongo import Mongo
 from common.relay import StateRelay
 from identity.keys.handlers import Keys
 from identity.machines.api import router
+from identity.machines.domain import Demands
 from identity.machines.handlers import Machines
-from identity.machines.storage import INDEXES, MachineStore, to_access_revoked
+from identity.machines.jobs import forgetting
+from identity.machines.storage import INDEXES, AssertionStore, MachineStore, to_access_revoked
+from identity.settings import Settings
 
 __all__ = ["INDEXES", "Machines", "jobs", "router", "wire"]
 
 
-def wire(mongo: Mongo, kafka: Kafka, keys: Keys) -> Machines:
+def wire(settings: Settings, mongo: Mongo, kafka: Kafka, keys: Keys) -> Machines:
     """Its use cases."""
     store = MachineStore(mongo)
-    return Machines(store, keys, StateRelay(store.machines.of_all_partners, kafka, "/identity", to_access_revoked))
+    return Machines(
+        store=store,
+        assertions=AssertionStore(mongo),
+        keys=keys,
+        relay=StateRelay(store.machines.of_all_partners, kafka, "/identity", to_access_revoked),
+        demands=Demands(
+            frozenset((keys.signer.issuer, keys.signer.token_endpoint)),
+            leeway=timedelta(seconds=settings.token_leeway_seconds),
+            longest=timedelta(seconds=settings.assertion_seconds),
+        ),
+        most_keys=settings.keys_per_machine,
+    )
 
 
 def jobs(machines: Machines) -> list[Job]:
     """What goes on beside requests."""
-    return [Job("machine relay", machines.relay.run)]
+    return [Job("machine relay", machines.relay.run), forgetting(machines)]

@@ -1,5 +1,6 @@
 """OAuth 2.1's token endpoint, and where others find it."""
 
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
@@ -36,31 +37,40 @@ TokenParameter = Annotated[str, Form(max_length=8000)]
 router = APIRouter(tags=["sign-in"])
 
 
+@dataclass(frozen=True)
+class MachineForm:
+    """How a machine shows who it is."""
+
+    basic: Basic
+    client_id: Parameter = ""
+    client_secret: Parameter = field(default="", repr=False)
+    client_assertion_type: Parameter = ""
+    client_assertion: TokenParameter = field(default="", repr=False)
+
+
 @router.post("/token", responses=errors(InvalidGrant, InvalidClient, Conflict, Invalid))
 async def token(
     request: Request, sessions: SessionsDep, machines: MachinesDep, panel: PanelDep, recording: RecordingDep,
-    response: Response, basic: Basic,
-    grant_type: Parameter = "", refresh_token: Parameter = "", scope: Parameter = "", client_id: Parameter = "",
-    client_secret: Parameter = "", subject_token: TokenParameter = "", subject_token_type: Parameter = ACCESS_TOKEN,
-    audience: Parameter = "", code: Parameter = "", code_verifier: Parameter = "",
+    response: Response, machine: Annotated[MachineForm, Depends()],
+    grant_type: Parameter = "", refresh_token: Parameter = "", scope: Parameter = "",
+    subject_token: TokenParameter = "", subject_token_type: Parameter = ACCESS_TOKEN, audience: Parameter = "",
+    code: Parameter = "", code_verifier: Parameter = "",
 ) -> Token:  # fmt: skip
     """OAuth 2.1: the next tokens for a refresh token, which is good once; a token for a machine; or one to act for a
     client with (E5).
 
-    A machine sends id and secret by HTTP Basic or in the form. A master user exchanges his own access token
-    (`subject_token`, RFC 8693) for one of the client whose id is the `audience`, or brings a code of his panel with its
-    `code_verifier`. `scope` narrows what the token is good for. Errors are problem documents with OAuth's `error` and
-    `error_description` in them.
+    A machine sends id and secret by HTTP Basic or in the form, or a `client_assertion` that it signed (RFC 7523). A
+    master user exchanges his own access token (`subject_token`, RFC 8693) for one of the client whose id is the
+    `audience`, or brings a code of his panel with its `code_verifier`. `scope` narrows what the token is good for.
+    Errors are problem documents with OAuth's `error` and `error_description` in them.
     """
     response.headers["Cache-Control"] = "no-store"
     match grant_type:
         case "refresh_token" if refresh_token:
             issued = await session_handlers.refresh(sessions, refresh_token, recording)
             return token_for(sessions, issued)
-        case "client_credentials" if basic:
-            access, given = await machine_handlers.token(machines, basic.username, basic.password, scope)
-        case "client_credentials" if client_id and client_secret:
-            access, given = await machine_handlers.token(machines, client_id, client_secret, scope)
+        case "client_credentials":
+            access, given = await _of_machine(machines, machine, scope)
         case schemas.TOKEN_EXCHANGE if audience and subject_token_type == ACCESS_TOKEN:
             caller = _subject(request, subject_token)
             return await _acting(await enter(panel.entries, way_of(caller, audience), scope), recording)
@@ -72,6 +82,19 @@ async def token(
             raise UnsupportedGrant(f"`grant_type` must be {' or '.join(GRANTS)}.")
     lifetime = int(machines.keys.signer.lifetime.total_seconds())
     return Token(access_token=access, expires_in=lifetime, scope=" ".join(sorted(given)))
+
+
+async def _of_machine(machines: Machines, form: MachineForm, scope: str) -> tuple[str, frozenset[str]]:
+    """A machine's token, and what it is good for. Raises InvalidRequest, InvalidClient, InvalidScope."""
+    match form:
+        case MachineForm(HTTPBasicCredentials(username=name, password=secret), client_secret="", client_assertion=""):
+            return await machine_handlers.token(machines, name, secret, scope)
+        case MachineForm(None, client_id=name, client_secret=secret, client_assertion="") if name and secret:
+            return await machine_handlers.token(machines, name, secret, scope)
+        case MachineForm(None, client_secret="", client_assertion_type=schemas.JWT_BEARER, client_assertion=assertion):
+            return await machine_handlers.token_by_assertion(machines, assertion, form.client_id, scope)
+        case _:
+            raise InvalidRequest("A machine sends its id and secret, or an assertion with its type, and never both.")
 
 
 def _subject(request: Request, token: str) -> Caller:
@@ -102,4 +125,4 @@ async def _acting(entered: Entered, recording: Recording) -> Token:
 async def metadata(keys: Annotated[Keys, provided(Keys)], response: Response) -> Metadata:
     """Where tokens are given and what they are checked with (RFC 8414)."""
     response.headers["Cache-Control"] = "public, max-age=300"
-    return Metadata.of(keys.signer.issuer)
+    return Metadata.of(keys.signer)

@@ -3,9 +3,12 @@
 from pydantic import BaseModel, Field
 
 from common.auth import STAFF_ONLY, Permission
+from identity.keys.clients import Signer
+from identity.machines.clients import ALGORITHMS
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 GRANTS = ("refresh_token", "client_credentials", "authorization_code", TOKEN_EXCHANGE)
 
 
@@ -17,11 +20,15 @@ class Metadata(BaseModel):
     jwks_uri: str
     response_types_supported: list[str] = Field(default=[], description="None: nobody is sent to and fro.")
     grant_types_supported: list[str] = list(GRANTS)
-    token_endpoint_auth_methods_supported: list[str] = ["none", "client_secret_basic", "client_secret_post"]
+    token_endpoint_auth_methods_supported: list[str] = [
+        "none", "client_secret_basic", "client_secret_post", "private_key_jwt",
+    ]  # fmt: skip
+    token_endpoint_auth_signing_alg_values_supported: list[str] = list(ALGORITHMS)
     code_challenge_methods_supported: list[str] = ["S256"]
     scopes_supported: list[str] = sorted(map(str, set(Permission) - STAFF_ONLY))
 
     @classmethod
-    def of(cls, issuer: str) -> "Metadata":
-        base = issuer.rstrip("/")
-        return cls(issuer=issuer, token_endpoint=f"{base}/token", jwks_uri=f"{base}/.well-known/jwks.json")
+    def of(cls, signer: Signer) -> "Metadata":
+        base = signer.issuer.rstrip("/")
+        jwks_uri = f"{base}/.well-known/jwks.json"
+        return cls(issuer=signer.issuer, token_endpoint=signer.token_endpoint, jwks_uri=jwks_uri)
