@@ -48,6 +48,11 @@ def signing_key_at(keys: Iterable[SigningKey], now: datetime) -> SigningKey | No
     return max(ready, key=lambda key: key.active_from, default=None)
 
 
+def newest_of(keys: Iterable[SigningKey]) -> SigningKey:
+    """The one that signs last; there has to be one."""
+    return max(keys, key=lambda key: key.active_from)
+
+
 def needs_new_key(keys: Iterable[SigningKey], now: datetime, overlap: timedelta) -> bool:
     """True when the newest key retires so soon that its successor must be announced now."""
     return all(key.retires_at - overlap <= now for key in keys)

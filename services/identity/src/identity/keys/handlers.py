@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from common.errors import Unavailable
+from common.ids import computed_id
 from common.relay import StateRelay
 from identity.keys.clients import Signer
-from identity.keys.domain import Grant, SigningKey, needs_new_key, signing_key_at
+from identity.keys.domain import Grant, SigningKey, needs_new_key, newest_of, signing_key_at
 from identity.keys.storage import KeyStore
 
 FIRST_KEY = "first"
@@ -26,9 +27,15 @@ class Keys:
     _known: list[SigningKey] = field(default_factory=lambda: [])
     _read_at: float = 0.0
 
+    @property
+    def fresh(self) -> float:
+        """Seconds for which the keys need not be read again: whoever keeps the public ones for half the overlap still
+        knows a new one before it signs, and none signs after it retired."""
+        return min(KEYS_FRESH_SECONDS, self.overlap.total_seconds() / 4)
+
     async def all(self) -> list[SigningKey]:
         """The signing keys, read again every few seconds."""
-        if not self._known or time.monotonic() - self._read_at > KEYS_FRESH_SECONDS:
+        if not self._known or time.monotonic() - self._read_at > self.fresh:
             self._known, self._read_at = await self.store.all(), time.monotonic()
         return self._known
 
@@ -56,20 +63,23 @@ async def rotate(keys: Keys) -> None:
         # All replicas use the same id, so only one of them makes the first key.
         await keys.store.add(keys.signer.new_key(FIRST_KEY, now, now + keys.age))
     elif needs_new_key(known, now, keys.overlap):
-        await _add_successor(keys, now)
+        await _add_successor(keys, newest_of(known), now)
     keys.relay.wake()
 
 
 async def replace_all(keys: Keys) -> None:
     """Announce a new key now and let the others stop once it signs (the command `rotate-keys`)."""
-    now = datetime.now(UTC)
+    known, now = await keys.store.all(), datetime.now(UTC)
+    if not known:
+        await rotate(keys)
+        return
+    kid = await _add_successor(keys, newest_of(known), now)
     retires_at = now + keys.overlap
-    await keys.store.retire(retires_at, retires_at + keys.signer.longest)
-    await _add_successor(keys, now)
+    await keys.store.retire_others(kid, retires_at, retires_at + keys.signer.longest)
 
 
-async def _add_successor(keys: Keys, now: datetime) -> None:
-    active_from = now + keys.overlap
-    # One per minute: replicas that rotate at once agree on its id.
-    key = keys.signer.new_key(f"{now:%Y-%m-%d-%H%M}", active_from, active_from + keys.age)
-    await keys.store.add(key)
+async def _add_successor(keys: Keys, newest: SigningKey, now: datetime) -> str:
+    """The id of the key after the newest: a key has one successor, whichever replica makes it."""
+    kid, active_from = computed_id("successor", newest.public_key), now + keys.overlap
+    await keys.store.add(keys.signer.new_key(kid, active_from, active_from + keys.age))
+    return kid

@@ -43,11 +43,12 @@ class KeyStore:
             return False
         return True
 
-    async def retire(self, now: datetime, trusted_until: datetime) -> None:
-        """Let every key that still signs stop, and be trusted only until the last token signed with it has expired."""
+    async def retire_others(self, kid: str, at: datetime, trusted_until: datetime) -> None:
+        """Let every key but this one stop at that time, if it does not before, and be trusted only until the last token
+        signed with it has expired."""
         await self.collection.update_many(
-            {"retires_at": {"$gt": now}},
-            {"$set": {"retires_at": now, "trusted_until": trusted_until, "announce": True}, "$inc": {"version": 1}},
+            {"_id": {"$ne": kid}, "retires_at": {"$gt": at}},
+            {"$set": {"retires_at": at, "trusted_until": trusted_until, "announce": True}, "$inc": {"version": 1}},
         )
 
 
