@@ -5,6 +5,8 @@ ready. So no service has to be reachable for another to check a token.
 """
 
 import base64
+import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +22,8 @@ from common.events.identity import SigningKeyChanged
 
 ALGORITHM = "EdDSA"
 TOKEN_TYPE = "at+jwt"  # noqa: S105  RFC 9068's media type
+REMEMBERED = 2_000
+"""Tokens whose signature need not be checked again; a few megabytes."""
 REQUIRED_CLAIMS = ["iss", "aud", "sub", "exp", "iat", "partner_id"]
 
 
@@ -68,6 +72,44 @@ class TrustedKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """What a token says that is signed with `key`; it expires at `until` (seconds of the epoch). `version` and
+    `actor_version` are the states of user and actor that it was made from."""
+
+    kid: str
+    key: Ed25519PublicKey
+    until: float
+    caller: Caller
+    version: int
+    actor_version: int
+
+
+class CheckedTokens:
+    """What was checked of tokens, by the whole token: of the last `most` that were asked for."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
+        self._checked: OrderedDict[str, Checked] = OrderedDict()
+
+    def get(self, token: str) -> Checked | None:
+        checked = self._checked.get(token)
+        if checked is not None:
+            self._checked.move_to_end(token)
+        return checked
+
+    def keep(self, token: str, checked: Checked) -> None:
+        self._checked[token] = checked
+        if len(self._checked) > self._most:
+            self._checked.popitem(last=False)
+
+    def forget(self, token: str) -> None:
+        self._checked.pop(token, None)
+
+    def __len__(self) -> int:
+        return len(self._checked)
+
+
+@dataclass(frozen=True, slots=True)
 class TokenCheck:
     """Checks access tokens: algorithm, key, type, issuer, audience, times, the claims we rely on, and whether they were
     revoked. Who acts for somebody else is let in only while we have heard of revocations for at most `silence`."""
@@ -78,14 +120,32 @@ class TokenCheck:
     audience: str
     leeway: timedelta
     silence: timedelta
+    checked: CheckedTokens = field(default_factory=CheckedTokens)
+    """A signature that was good stays good. All that may change is checked with each request."""
 
     def caller(self, token: str) -> Caller:
-        """Who the token speaks for. Raises NotSignedIn for any token that is not good, with the same words for all."""
+        """Who the token speaks for. Raises NotSignedIn for any token that is not good, with the same words for all, and
+        RevocationsUnheard for one that somebody else acts with."""
+        checked = self.checked.get(token)
+        if checked is None or not self._holds(checked):
+            self.checked.forget(token)
+            checked = self._check(token)
+            self.checked.keep(token, checked)
+        self._check_revocations(checked)
+        return checked.caller
+
+    def _holds(self, checked: Checked) -> bool:
+        """False once it expired, or its key is not trusted any more, or was announced anew."""
+        return time.time() < checked.until and self.keys.get(checked.kid, self.leeway) is checked.key
+
+    def _check(self, token: str) -> Checked:
+        """Raises NotSignedIn."""
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") != ALGORITHM or header.get("typ") != TOKEN_TYPE:
                 raise NotSignedIn("The token is not one of ours.")
-            key = self.keys.get(str(header.get("kid")), self.leeway)
+            kid = str(header.get("kid"))
+            key = self.keys.get(kid, self.leeway)
             if key is None:
                 raise NotSignedIn("The token is signed with a key that is not trusted. Sign in again.")
             claims = jwt.decode(
@@ -97,16 +157,17 @@ class TokenCheck:
         except jwt.PyJWTError:
             raise NotSignedIn("The token is not valid. Sign in again.") from None
         caller = _caller(claims)
-        self._check_revocations(caller, claims)
-        return caller
+        until = int(claims["exp"]) + self.leeway.total_seconds()
+        actor_version = _version(claims["act"]) if caller.actor else 0
+        return Checked(kid, key, until, caller, _version(claims), actor_version)
 
-    def _check_revocations(self, caller: Caller, claims: Mapping[str, Any]) -> None:
-        """Raises NotSignedIn, and RevocationsUnheard for a token that somebody else acts with."""
-        refuse = self.revocations.refuse
+    def _check_revocations(self, checked: Checked) -> None:
+        """Raises NotSignedIn, RevocationsUnheard."""
+        caller, refuse = checked.caller, self.revocations.refuse
         if (
-            refuse(caller.user_id, _version(claims))
+            refuse(caller.user_id, checked.version)
             or (caller.session_id is not None and refuse(caller.session_id, 0))
-            or (caller.actor is not None and refuse(caller.actor.user_id, _version(claims["act"])))
+            or (caller.actor is not None and refuse(caller.actor.user_id, checked.actor_version))
         ):
             raise NotSignedIn("This access was revoked or changed. Get a new token, or sign in again.")
         if caller.actor is not None and self.revocations.silence() > self.silence.total_seconds():
