@@ -64,6 +64,7 @@ SHARED = {
     "signing_keys": "the platform's own",
     "announcements": "no request reads them",
     "answered_challenges": "of whoever signs in, who has no partner yet; nothing but hashes",
+    "used_assertions": "of a machine that signs in, which has no partner yet; nothing but computed ids",
     "password_requests": "of whoever forgot his password, who has no partner yet",
     "attempts": "of whoever tries to sign in, who has no partner yet",
     "audit_outbox": "what is on its way to the audit log; no request reads it",

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from common.authors import Author
 from common.errors import PROBLEM_BASE, Invalid, Problem, Unavailable, is_own_trouble
+from common.headers import SAFE
 from common.logs import error_code, logger
 
 log = logger(__name__)
@@ -198,7 +199,8 @@ def answer_with_problems(app: FastAPI) -> None:
 
 
 def _answer(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(document, document["status"], headers, media_type=MEDIA_TYPE)
+    # Also what is answered outside of all middleware, when something fails that nobody expected.
+    return JSONResponse(document, document["status"], SAFE | (headers or {}), media_type=MEDIA_TYPE)
 
 
 async def _problem(_: Request, error: Exception) -> JSONResponse:

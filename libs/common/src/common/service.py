@@ -31,6 +31,7 @@ from common.dead_letters.handlers import DeadLetters
 from common.dead_letters.jobs import jobs as dead_letter_jobs
 from common.errors import Unavailable
 from common.events.identity import AccessRevoked, SigningKeyChanged
+from common.headers import SafeHeaders
 from common.http import answer_with_problems, errors
 from common.jobs import Backoff, Job, Stop
 from common.kafka.connection import Kafka
@@ -116,6 +117,7 @@ def service_app(
     app.include_router(_health(setup, mongo, kafka, readers, jobs))
     app.state.records_everybody = records_everybody
     app.add_middleware(Recorded, journal=journal)
+    app.add_middleware(SafeHeaders)
     FastAPIInstrumentor.instrument_app(app, server_request_hook=hide_what_was_asked, excluded_urls=HEALTH_PATHS)
     return app
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 
 from common.auth import SignedIn
@@ -57,31 +57,26 @@ async def second_factor(caller: SignedIn, account: AccountDep) -> SecondFactorVi
 
 @router.post("/second-factor", responses=CHANGED | errors(SecondFactorOn))
 async def begin_second_factor(
-    change: Proven, caller: SignedIn, account: AccountDep, request: HttpRequest, response: Response
+    change: Proven, caller: SignedIn, account: AccountDep, request: HttpRequest
 ) -> SecondFactorSecret:
     """A secret for an app that makes codes (TOTP). `POST /me/second-factor/confirmation` turns it on."""
     secret, uri = await handlers.begin_second_factor(account, _asker(caller, change, request))
-    response.headers["Cache-Control"] = "no-store"
     return SecondFactorSecret(secret=secret, uri=uri)
 
 
 @router.post("/second-factor/confirmation", responses=SEEN | errors(WrongCode, SecondFactorOff, Invalid))
-async def confirm_second_factor(
-    body: Confirmation, caller: SignedIn, account: AccountDep, response: Response
-) -> RecoveryCodes:
+async def confirm_second_factor(body: Confirmation, caller: SignedIn, account: AccountDep) -> RecoveryCodes:
     """A code of the app turns the second factor on, and ends every session of the caller, this one too."""
     codes = await handlers.confirm_second_factor(account, caller, body.code)
-    response.headers["Cache-Control"] = "no-store"
     return RecoveryCodes(codes=codes)
 
 
 @router.post("/second-factor/recovery-codes", responses=CHANGED | errors(SecondFactorOff))
 async def renew_recovery_codes(
-    change: Proven, caller: SignedIn, account: AccountDep, request: HttpRequest, response: Response
+    change: Proven, caller: SignedIn, account: AccountDep, request: HttpRequest
 ) -> RecoveryCodes:
     """New recovery codes; the earlier ones are not good any more."""
     codes = await handlers.renew_recovery_codes(account, _asker(caller, change, request))
-    response.headers["Cache-Control"] = "no-store"
     return RecoveryCodes(codes=codes)
 
 
@@ -99,9 +94,8 @@ async def list_passkeys(caller: SignedIn, account: AccountDep) -> list[PasskeyVi
 
 
 @router.post("/passkeys/challenge", responses=SEEN)
-async def challenge_new_passkey(caller: SignedIn, account: AccountDep, response: Response) -> PasskeyOptions:
+async def challenge_new_passkey(caller: SignedIn, account: AccountDep) -> PasskeyOptions:
     """What the browser makes a passkey by."""
-    response.headers["Cache-Control"] = "no-store"
     options = await passkey_handlers.begin_adding(account.passkeys, await handlers.own(account, caller))
     return PasskeyOptions(options=options)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, SignedIn, requires
@@ -78,13 +78,11 @@ async def own_entry(caller: SignedIn, entries: EntriesDep) -> EntryView:
 @router.post("/entry/leave", responses=errors(NotSignedIn, NotFound, InvalidGrant, Invalid))
 async def leave(
     leaving: Leaving, caller: SignedIn, entries: EntriesDep, sessions: SessionsDep, recording: RecordingDep,
-    response: Response,
 ) -> Left:  # fmt: skip
     """Back to the panel (E5): end the entry, and get the own tokens for the refresh token of the own session.
 
     A token that acts for a client is never enough to get the own one: it is worth less, and may be lost with less harm.
     """
-    response.headers["Cache-Control"] = "no-store"
     if caller.actor is None:
         raise NotFound("You act for nobody.")
     await handlers.leave(entries, caller.partner_id, caller.session_id or "")

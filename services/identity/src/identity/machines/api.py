@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, requires
@@ -27,12 +27,11 @@ KEYS = errors(KeyRefused, PrivateKeySent)
 
 @router.post("", status_code=201, responses=ALWAYS | KEYS | errors(CannotGrant))
 async def create_machine(
-    new: NewMachine, caller: Writer, machines: MachinesDep, recording: RecordingDep, response: Response
+    new: NewMachine, caller: Writer, machines: MachinesDep, recording: RecordingDep
 ) -> MachineSecret:
     """A machine of the caller's partner, with permissions that the caller has. It gets a secret, which is shown this
     once, or brings public keys (`jwks`)."""
     permissions = set(map(str, new.permissions))
-    response.headers["Cache-Control"] = "no-store"
     if new.jwks is None:
         await recording.about(permissions=sorted(permissions))
         machine, secret = await handlers.create(machines, caller, new.name, permissions)
@@ -53,13 +52,10 @@ async def list_machines(
 
 
 @router.post("/{machine_id}/secret", responses=ALWAYS | errors(NotFound, CannotGrant, OtherProof, Conflict))
-async def renew_secret(
-    machine_id: str, new: NewSecret, caller: Writer, machines: MachinesDep, response: Response
-) -> MachineSecret:
+async def renew_secret(machine_id: str, new: NewSecret, caller: Writer, machines: MachinesDep) -> MachineSecret:
     """A new secret, shown this once. The old one goes on for `overlap_seconds`, so that no request need fail."""
     overlap = timedelta(seconds=new.overlap_seconds)
     machine, secret = await handlers.renew_secret(machines, caller, machine_id, overlap)
-    response.headers["Cache-Control"] = "no-store"
     return MachineSecret(client_id=machine.id, client_secret=secret)
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 
 from common.auth import SignedIn
 from common.errors import Invalid, NotFound, NotSignedIn
@@ -39,12 +39,11 @@ async def ask(client_id: str, caller: SignedIn, panel: PanelDep) -> EntryView:
 
 
 @router.post("/{client_id}/code", status_code=201, responses=ALWAYS | errors(NotFound))
-async def make_code(client_id: str, new: NewCode, caller: SignedIn, panel: PanelDep, response: Response) -> CodeView:
+async def make_code(client_id: str, new: NewCode, caller: SignedIn, panel: PanelDep) -> CodeView:
     """A code that hands an entry to another browser window, so that no token stands in a URL (E5).
 
     The window makes a verifier and gives its challenge; whoever sees the code cannot use it.
     """
-    response.headers["Cache-Control"] = "no-store"
     code = await handlers.make_code(panel, caller, client_id, new.scope, new.code_challenge)
     return CodeView(code=code, expires_in=int(panel.code_life.total_seconds()))
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from common.audit.requests import RecordingDep
 from common.auth import SignedIn
@@ -33,43 +33,35 @@ router = APIRouter(tags=["sign-in"])
 
 
 @router.post("/sign-in", responses=errors(WrongCredentials, SecondStepNeeded, TooManyAttempts, Invalid))
-async def sign_in(
-    credentials: Credentials, sessions: SessionsDep, recording: RecordingDep, request: Request, response: Response
-) -> Token:
+async def sign_in(credentials: Credentials, sessions: SessionsDep, recording: RecordingDep, request: Request) -> Token:
     """E-mail and password for an access token that every service accepts, and a refresh token.
 
     Whoever has a second factor gets 401 `second-step-needed` with a challenge for `POST /sign-in/second-step` instead.
     """
     password = credentials.password.get_secret_value()
     issued = await handlers.sign_in(sessions, credentials.email, password, *_client(request), recording)
-    response.headers["Cache-Control"] = "no-store"
     return token_for(sessions, issued)
 
 
 @router.post("/sign-in/second-step", responses=errors(ChallengeGone, WrongCode, TooManyAttempts, Invalid))
-async def second_step(
-    step: SecondStep, sessions: SessionsDep, recording: RecordingDep, request: Request, response: Response
-) -> Token:
+async def second_step(step: SecondStep, sessions: SessionsDep, recording: RecordingDep, request: Request) -> Token:
     """A code of the second factor, or a recovery code, for the tokens."""
     issued = await handlers.second_step(sessions, step.challenge, step.code, *_client(request), recording)
-    response.headers["Cache-Control"] = "no-store"
     return token_for(sessions, issued)
 
 
 @router.post("/sign-in/passkey/challenge")
-async def challenge_passkey(sessions: SessionsDep, response: Response) -> PasskeyOptions:
+async def challenge_passkey(sessions: SessionsDep) -> PasskeyOptions:
     """What a browser shows a passkey by: to sign in, or as a proof."""
-    response.headers["Cache-Control"] = "no-store"
     return PasskeyOptions(options=begin_showing(sessions.proofs.passkeys))
 
 
 @router.post("/sign-in/passkey", responses=errors(WrongPasskey, ChallengeGone, Invalid))
 async def sign_in_with_passkey(
-    passkey: ShownPasskey, sessions: SessionsDep, recording: RecordingDep, request: Request, response: Response
+    passkey: ShownPasskey, sessions: SessionsDep, recording: RecordingDep, request: Request
 ) -> Token:
     """A passkey for the tokens: it is a second factor in itself, since it verifies the person."""
     issued = await handlers.sign_in_with_passkey(sessions, passkey.credential, *_client(request), recording)
-    response.headers["Cache-Control"] = "no-store"
     return token_for(sessions, issued)
 
 

@@ -51,7 +51,7 @@ class MachineForm:
 @router.post("/token", responses=errors(InvalidGrant, InvalidClient, Conflict, Invalid))
 async def token(
     request: Request, sessions: SessionsDep, machines: MachinesDep, panel: PanelDep, recording: RecordingDep,
-    response: Response, machine: Annotated[MachineForm, Depends()],
+    machine: Annotated[MachineForm, Depends()],
     grant_type: Parameter = "", refresh_token: Parameter = "", scope: Parameter = "",
     subject_token: TokenParameter = "", subject_token_type: Parameter = ACCESS_TOKEN, audience: Parameter = "",
     code: Parameter = "", code_verifier: Parameter = "",
@@ -64,7 +64,6 @@ async def token(
     `audience`, or brings a code of his panel with its `code_verifier`. `scope` narrows what the token is good for.
     Errors are problem documents with OAuth's `error` and `error_description` in them.
     """
-    response.headers["Cache-Control"] = "no-store"
     match grant_type:
         case "refresh_token" if refresh_token:
             issued = await session_handlers.refresh(sessions, refresh_token, recording)

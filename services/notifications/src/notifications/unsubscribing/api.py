@@ -15,9 +15,6 @@ UnsubscribingDep = Annotated[Unsubscribing, provided(Unsubscribing)]
 router = APIRouter(tags=["unsubscribing"], default_response_class=HTMLResponse)
 ALWAYS = errors(UnknownLink, Invalid)
 HEADERS = {
-    # The address of the page is the link: it stays here, and nobody frames the button.
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
     ),

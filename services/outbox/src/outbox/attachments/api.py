@@ -25,11 +25,7 @@ AttachmentsDep = Annotated[Attachments, provided(Attachments)]
 Reader = Annotated[Caller, requires(Permission.OUTBOX_READ)]
 Uploader = Annotated[Caller, requires(Permission.ATTACHMENTS_WRITE)]
 BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-SAFELY = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cache-Control": "private, no-store",
-}
+SAFELY = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox"}
 """No browser may take for a page of ours what somebody put into an attachment."""
 
 router = APIRouter(tags=["attachments"])
