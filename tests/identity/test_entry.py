@@ -8,6 +8,7 @@ import pytest
 
 from common.auth import Permission
 from tests.identity.entering import SCOPE, VERIFIER, Master, claims, connected, new_client, new_master, switch
+from tests.identity.test_audit import is_action, until
 from tests.identity.test_revocation import WHILE_ACTING, all_five, statuses, until_refused
 from tests.identity.test_second_factors import challenge, turn_on
 from tests.identity.test_sessions import bearer, begin, is_refused
@@ -216,21 +217,50 @@ async def test_the_list_of_entries_is_paged_newest_first(platform: Platform) -> 
 
 
 async def test_a_code_hands_an_entry_over_once(platform: Platform) -> None:
-    """E5: to whoever knows the verifier, also when two bring it at the same moment; and it is kept as a hash."""
+    """E5: to whoever knows the verifier; and it is kept as a hash."""
     identity = await platform.service("identity")
     master, client = await connected(identity)
     code = await master.code(client.id)
     assert code not in str(await identity.database["entry_codes"].find().to_list())
     stolen = await master.use(code, "w" * 43)
     assert is_refused(stolen)
-    answers = await asyncio.gather(*(master.use(code) for _ in range(10)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 9
-    assert all(is_refused(answer) for answer in answers if answer.status_code == 400)
-    [tokens] = [answer.json() for answer in answers if answer.status_code == 200]
+    tokens = (await master.use(code)).json()
     assert claims(tokens)["act"]["sub"] == master.user_id
     assert len(await client.entries()) == 1
     for secret in (code, VERIFIER, tokens["access_token"]):
         assert secret not in identity.log_text()
+
+
+async def test_a_code_that_comes_again_ends_what_it_gave(platform: Platform) -> None:
+    """E6: whoever of the two is the thief; the client's log says so. Without the verifier nobody ends anything."""
+    identity = await platform.service("identity")
+    master, client = await connected(identity)
+    code = await master.code(client.id)
+    tokens = (await master.use(code)).json()
+    assert is_refused(await master.use(code, "w" * 43))
+    assert await client.state() == ("running", None)
+    assert is_refused(await master.use(code))
+    assert await client.state() == ("ended", "code")
+    await until_refused([identity], tokens)
+    assert is_refused(await master.use(code))
+    [ended] = await until(identity, client.owner, is_action("entry ended"))
+    assert (ended["session_id"], ended["details"]) == (claims(tokens)["sid"], {"because": ["code used again"]})
+    assert (await master.use(await master.code(client.id))).status_code == 200
+
+
+async def test_a_code_that_many_bring_at_once_gives_none_of_them_anything_that_lasts(platform: Platform) -> None:
+    """E6: also where it comes again before it is known what it gave."""
+    identity = await platform.service("identity")
+    replica = await platform.replica(identity)
+    master, client = await connected(identity)
+    twin = Master(replica, {"partner_id": master.partner_id}, master.owner, master.user_id, master.email, master.own)
+    for _ in range(5):
+        code = await master.code(client.id)
+        answers = await asyncio.gather(*(one.use(code) for one in (master, twin) * 5))
+        assert sum(answer.status_code == 200 for answer in answers) <= 1
+        assert all(is_refused(answer) for answer in answers if answer.status_code != 200)
+        assert await client.entries(only_open=True) == []
+        assert await client.state() == ("ended", "code")
 
 
 async def test_a_code_is_good_for_a_short_time(platform: Platform) -> None:

@@ -13,7 +13,7 @@ from identity.audit.storage import AuditStore, Filter
 from identity.connections.storage import ConnectionStore
 from identity.entry.domain import Way
 from identity.entry.storage import EntryStore
-from identity.machines.storage import MachineStore
+from identity.machines.storage import AssertionStore, MachineStore
 from identity.mails.domain import LetterKind
 from identity.mails.storage import LetterStore
 from identity.main import INDEXES
@@ -64,7 +64,8 @@ QUERIES: dict[str, Callable[[Mongo], Awaitable[Any]]] = {
     "entries by a partner": lambda mongo: EntryStore(mongo).out_of_all_partners("prt_1", (NOW, "ent_1"), 50),
     "one entry": lambda mongo: EntryStore(mongo).of_partner_of_all_partners("prt_1", "ent_1"),
     "old entries": lambda mongo: EntryStore(mongo).forget_of_all_partners(NOW),
-    "a code": lambda mongo: CodeStore(mongo).use_of_all_partners("hash", "challenge", NOW),
+    "a code": lambda mongo: CodeStore(mongo).use_of_all_partners("hash", "challenge"),
+    "used assertions": lambda mongo: AssertionStore(mongo).forget(NOW),
     "old codes": lambda mongo: CodeStore(mongo).forget_of_all_partners(NOW),
     "the audit log": lambda mongo: AuditStore(mongo).page("prt_1", Filter(), AFTER, 50),
     "the audit log in a time": lambda mongo: AuditStore(mongo).page("prt_1", Filter(NOW, NOW), AFTER, 50),

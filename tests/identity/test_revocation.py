@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from common.events import AccessRevoked
+from tests.identity.test_audit import is_action, until
 from tests.identity.test_permissions import add_user
 from tests.identity.test_sessions import bearer, begin, continue_, is_refused
-from tests.identity.test_sign_in import PASSWORD, new_partner
+from tests.identity.test_sign_in import PASSWORD, new_partner, sign_in
 from tests.support.eventually import eventually, unique
 from tests.support.platform import Platform, Service
+from tests.support.routes import said
 
 Json = dict[str, Any]
 ROUTES = {
@@ -52,7 +54,8 @@ async def until_refused(services: list[Service], tokens: Json) -> float:
 
 
 async def test_each_change_of_access_refuses_the_older_tokens_everywhere(platform: Platform) -> None:
-    """E6: changed permissions and roles, an ended session, a new password, signing out everywhere, deletion."""
+    """E6: changed permissions and roles, an ended session, signing out everywhere, also by an administrator, a new
+    password, deletion."""
     services = await all_five(platform)
     identity = services[0]
     _, email = await new_partner(identity)
@@ -65,6 +68,7 @@ async def test_each_change_of_access_refuses_the_older_tokens_everywhere(platfor
         "roles": lambda _: http.patch(url, json={"roles": ["account_partner_reader"]}, headers=owner),
         "session": lambda it: http.delete(f"/sessions/{it['refresh_token'].split('.')[0]}", headers=bearer(it)),
         "everywhere": lambda it: http.delete("/sessions", headers=bearer(it)),
+        "by an administrator": lambda _: http.delete(f"{url}/sessions", headers=owner),
         "password": lambda it: http.put("/me/password", json=NEW_PASSWORD, headers=bearer(it)),
         "deleted": lambda _: http.delete(url, headers=owner),
     }
@@ -80,6 +84,27 @@ async def test_each_change_of_access_refuses_the_older_tokens_everywhere(platfor
         else:
             assert is_refused(following), name
     assert await statuses(services, {"access_token": owner["Authorization"].removeprefix("Bearer ")}) == {200}
+
+
+async def test_an_administrator_signs_a_user_out_everywhere(platform: Platform) -> None:
+    """B7, E6: who signs in again at once if he may; it is in the audit log; and nobody does so to the owner."""
+    identity = await platform.service("identity")
+    partner, email = await new_partner(identity)
+    owner = await sign_in(identity, email)
+    user_id, user = await add_user(identity, owner, permissions=["users:write"])
+    phone, laptop = await begin(identity, user, "Phone"), await begin(identity, user, "Laptop")
+    url = f"/users/{user_id}/sessions"
+    assert (await identity.http.delete(url, headers=owner)).status_code == 204
+    for tokens in (phone, laptop):
+        await until_refused([identity], tokens)
+        assert is_refused(await continue_(identity, tokens))
+    again = bearer(await begin(identity, user))
+    assert len((await identity.http.get("/sessions", headers=again)).json()["items"]) == 1
+    answer = await identity.http.delete(f"/users/{partner['owner_id']}/sessions", headers=again)
+    assert said(answer) == (409, "owner-fixed")
+    assert (await identity.http.get("/me", headers=owner)).status_code == 200
+    [done] = await until(identity, owner, is_action("DELETE /users/{user_id}/sessions"))
+    assert (done["user_id"], done["target"]) == (partner["owner_id"], {"user_id": user_id})
 
 
 async def test_the_name_of_a_user_changes_nothing_of_his_access(platform: Platform) -> None:

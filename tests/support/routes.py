@@ -100,6 +100,7 @@ NEEDS: dict[str, dict[str, dict[str, May | str]]] = {
         "/users/{user_id}/invitation": {"POST": May.USERS_WRITE},
         "/users/{user_id}/master": {"PUT": May.USERS_WRITE},
         "/users/{user_id}/password-reset": {"POST": May.USERS_WRITE},
+        "/users/{user_id}/sessions": {"DELETE": May.USERS_WRITE},
     },
     "contacts": {
         **_DEAD_LETTERS,

@@ -34,6 +34,7 @@ class Because(StrEnum):
     ACCESS = "access"
     MASTER = "master"
     SESSION = "session"
+    CODE = "code"
     TIME = "time"
 
 

@@ -44,13 +44,20 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Good once, for a short time, and only for the browser that knows what `challenge` was made of (RFC 7636)."""
+    """Good once, for a short time, and only for the browser that knows what `challenge` was made of (RFC 7636). `uses`
+    is how often that was shown, and `entry_id` what it gave."""
 
     hash: str
     way: Way
     scope: str
     challenge: str
     expires_at: datetime
+    uses: int = 0
+    entry_id: str | None = None
+
+    def is_good(self, now: datetime) -> bool:
+        """When it is used for the first time."""
+        return self.uses == 1 and now < self.expires_at
 
 
 def hash_of(code: str) -> str:

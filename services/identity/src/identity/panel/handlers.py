@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from common.audit.requests import Recording
 from common.auth import Caller
+from common.authors import Actor, Author
 from common.errors import NotFound
+from common.logs import logger
 from identity.domain import Partner
 from identity.entry import handlers as entry_handlers
 from identity.entry.domain import Because, Entry, NotMaster, Way
@@ -14,6 +17,8 @@ from identity.entry.handlers import Entered, Entries, around, enter
 from identity.panel.domain import Client, Code, challenge_of, hash_of
 from identity.panel.storage import CodeStore
 from identity.sessions.domain import InvalidGrant
+
+log = logger(__name__)
 
 
 @dataclass
@@ -69,13 +74,34 @@ async def make_code(panel: Panel, caller: Caller, client_id: str, scope: str, ch
     return code
 
 
-async def use_code(panel: Panel, code: str, verifier: str) -> Entered:
-    """Enter with a code. Raises InvalidGrant, and what entering raises."""
-    now = datetime.now(UTC)
-    used = await panel.store.use_of_all_partners(hash_of(code), challenge_of(verifier), now)
-    if used is None:
+async def use_code(panel: Panel, code: str, verifier: str, recording: Recording) -> Entered:
+    """Enter with a code. One that comes again ends what it gave: nobody knows who of the two should have it (RFC 6749,
+    4.1.2).
+
+    Raises InvalidGrant, and what entering raises.
+    """
+    used = await panel.store.use_of_all_partners(hash_of(code), challenge_of(verifier))
+    if used is None or not used.is_good(datetime.now(UTC)):
+        await _end_what_it_gave(panel, used, recording)
         raise InvalidGrant("This code is not good, or not any more.")
-    return await enter(panel.entries, used.way, used.scope)
+    entered = await enter(panel.entries, used.way, used.scope)
+    used = await panel.store.gave(used, entered.entry.id, entered.entry.ends_at)
+    if used is None or used.uses > 1:  # it came again before it was known what it gave
+        await _end_what_it_gave(panel, used, recording)
+        raise InvalidGrant("This code is not good, or not any more.")
+    return entered
+
+
+async def _end_what_it_gave(panel: Panel, code: Code | None, recording: Recording) -> None:
+    if code is None or code.entry_id is None:
+        return
+    entry = await panel.entries.store.of_client(code.way.client_id, code.entry_id)
+    if entry is None or entry.ended_at is not None:
+        return
+    log.warning("entry_code_reused", entry=entry.id, user=code.way.master_id)
+    author = Author(entry.user_id, Actor(code.way.master_id, code.way.partner_id))
+    await recording.happened("entry ended", author, code.way.client_id, entry.id, because=["code used again"])
+    await entry_handlers.end_one(panel.entries, entry, Because.CODE, None)
 
 
 def way_of(caller: Caller, client_id: str) -> Way:
@@ -83,5 +109,5 @@ def way_of(caller: Caller, client_id: str) -> Way:
 
 
 async def forget(panel: Panel) -> None:
-    """Forget the codes that nobody used in time."""
+    """Forget the codes that nobody used in time, and those whose entry is over."""
     await panel.store.forget_of_all_partners(datetime.now(UTC))

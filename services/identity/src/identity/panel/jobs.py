@@ -1,4 +1,4 @@
-"""What is done by time: forget the codes that nobody used."""
+"""What is done by time: forget the codes that are not good any more."""
 
 from common.jobs import Job, every
 from identity.panel import handlers

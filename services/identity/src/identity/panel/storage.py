@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from common.mongo import Index, Mongo
+from pymongo import ReturnDocument
+
+from common.mongo import Document, Index, Mongo
 from identity.entry.domain import Way
 from identity.panel.domain import Code
 
@@ -21,19 +23,32 @@ class CodeStore:
         fields |= {"master_id": way.master_id, "client_id": way.client_id, "session_id": way.session_id}
         await self.codes.of(way.partner_id).insert({"_id": code.hash, **fields})
 
-    async def use_of_all_partners(self, code_hash: str, challenge: str, now: datetime) -> Code | None:
-        """The code, which is gone by that; None when it is not good. Whoever brings one has no partner yet.
+    async def use_of_all_partners(self, code_hash: str, challenge: str) -> Code | None:
+        """The code, with this use counted; None where there is none. Whoever brings one has no partner yet.
 
-        One whose challenge is another stays: whoever saw a code cannot use it, and cannot use it up either.
+        One whose challenge is another is not counted: whoever saw a code cannot use it, and cannot use it up either.
         """
-        document = await self.codes.of_all_partners.find_one_and_delete(
-            {"_id": code_hash, "challenge": challenge, "expires_at": {"$gt": now}}
+        document = await self.codes.of_all_partners.find_one_and_update(
+            {"_id": code_hash, "challenge": challenge}, {"$inc": {"uses": 1}}, return_document=ReturnDocument.AFTER
         )
-        if document is None:
-            return None
-        way = Way(document["partner_id"], document["master_id"], document["client_id"], document["session_id"])
-        return Code(code_hash, way, document["scope"], challenge, document["expires_at"])
+        return _code(document) if document else None
+
+    async def gave(self, code: Code, entry_id: str, until: datetime) -> Code | None:
+        """The code, which is kept as long as what it gave; None where it was forgotten meanwhile."""
+        document = await self.codes.of(code.way.partner_id).find_one_and_update(
+            {"_id": code.hash},
+            {"$set": {"entry_id": entry_id, "expires_at": until}},
+            return_document=ReturnDocument.AFTER,
+        )
+        return _code(document) if document else None
 
     async def forget_of_all_partners(self, before: datetime) -> None:
-        """Forget those that nobody used in time."""
+        """Forget those that nobody used in time, and those whose entry is over."""
         await self.codes.of_all_partners.delete_many({"expires_at": {"$lt": before}})
+
+
+def _code(document: Document) -> Code:
+    way = Way(document["partner_id"], document["master_id"], document["client_id"], document["session_id"])
+    fields = {name: document[name] for name in ("scope", "challenge", "expires_at")}
+    uses, entry_id = document.get("uses", 0), document.get("entry_id")
+    return Code(hash=document["_id"], way=way, uses=uses, entry_id=entry_id, **fields)

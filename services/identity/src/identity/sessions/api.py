@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 
 from common.audit.requests import RecordingDep
-from common.auth import SignedIn
-from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn
+from common.auth import Caller, Permission, SignedIn, requires
+from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import Cursor, Limit, Page, address_of, errors, id_position, page_by_id, provided
 from identity.challenges.domain import ChallengeGone
-from identity.domain import WrongCredentials
+from identity.domain import OwnerFixed, WrongCredentials
 from identity.passkeys.domain import WrongPasskey
 from identity.passkeys.handlers import begin_showing
 from identity.proofs.domain import SecondStepNeeded
@@ -28,8 +28,10 @@ from identity.sessions.schemas import (
 from identity.throttling.domain import TooManyAttempts
 
 SessionsDep = Annotated[Sessions, provided(Sessions)]
+UsersWriter = Annotated[Caller, requires(Permission.USERS_WRITE)]
 
 router = APIRouter(tags=["sign-in"])
+FOR_USERS = errors(NotSignedIn, PermissionMissing, Invalid, NotFound, OwnerFixed)
 
 
 @router.post("/sign-in", responses=errors(WrongCredentials, SecondStepNeeded, TooManyAttempts, Invalid))
@@ -84,6 +86,12 @@ async def sign_out_everywhere(caller: SignedIn, sessions: SessionsDep) -> None:
 async def end_session(session_id: str, caller: SignedIn, sessions: SessionsDep) -> None:
     """Sign out one client of the caller."""
     await handlers.end_session(sessions, caller, session_id)
+
+
+@router.delete("/users/{user_id}/sessions", status_code=204, tags=["users"], responses=FOR_USERS)
+async def sign_out_user(user_id: str, caller: UsersWriter, sessions: SessionsDep) -> None:
+    """End every session of a user of the caller's partner; his tokens are refused everywhere within five seconds."""
+    await handlers.sign_out_user(sessions, caller, user_id)
 
 
 def _client(request: Request) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from common.relay import StateRelay
 from common.telemetry import current_traceparent
 from identity.challenges.domain import ChallengeGone, Purpose
 from identity.challenges.handlers import Challenges, answer, make, read
-from identity.domain import PLATFORM, User
+from identity.domain import PLATFORM, OwnerFixed, User
 from identity.keys.domain import Grant
 from identity.keys.handlers import Keys, issue
 from identity.passkeys.handlers import shown
@@ -173,8 +173,20 @@ async def end_session(sessions: Sessions, caller: Caller, session_id: str) -> No
 
 async def sign_out_everywhere(sessions: Sessions, caller: Caller) -> None:
     """End every session and refuse every token of the caller, in one write. Raises NotFound."""
+    await _sign_out(sessions, caller.partner_id, caller.user_id)
+
+
+async def sign_out_user(sessions: Sessions, caller: Caller, user_id: str) -> None:
+    """The same of a user of the caller's partner. Raises NotFound, OwnerFixed."""
+    user = await sessions.users.user(caller.partner_id, user_id)
+    if user is not None and user.is_owner and user.id != caller.user_id:
+        raise OwnerFixed("Only the owner signs himself out.")
+    await _sign_out(sessions, caller.partner_id, user_id)
+
+
+async def _sign_out(sessions: Sessions, partner_id: str, user_id: str) -> None:
     trace = current_traceparent()
-    if await sessions.users.revoke(caller.partner_id, caller.user_id, {}, trace=trace, sign_out=True) is None:
+    if await sessions.users.revoke(partner_id, user_id, {}, trace=trace, sign_out=True) is None:
         raise NotFound("There is no such user.")
     sessions.user_relay.wake()
 

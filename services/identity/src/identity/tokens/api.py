@@ -74,7 +74,7 @@ async def token(
             caller = _subject(request, subject_token)
             return await _acting(await enter(panel.entries, way_of(caller, audience), scope), recording)
         case "authorization_code" if code and code_verifier:
-            return await _acting(await panel_handlers.use_code(panel, code, code_verifier), recording)
+            return await _acting(await panel_handlers.use_code(panel, code, code_verifier, recording), recording)
         case grant if grant in GRANTS:
             raise InvalidRequest(f"A parameter of {grant} is missing, or not of the right type.")
         case _:
