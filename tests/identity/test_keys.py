@@ -83,6 +83,7 @@ async def test_keys_are_replaced_again_and_again_under_load_without_a_failed_req
                 return
 
     async def replace() -> None:
+        await eventually(lambda: wrong or kids)
         for times in (1, 2, 1):  # twice in a row, too: before the next one signs
             known = len(kids)
             for _ in range(times):

@@ -47,25 +47,25 @@ class Claimed:
 
 def read_keys(jwks: Iterable[Mapping[str, Any]]) -> tuple[PublicKey, ...]:
     """The keys of a JWK Set. Raises PrivateKeySent, KeyRefused."""
-    keys = tuple(_read_key(jwk) for jwk in jwks)
+    keys = tuple(_read_key(number, jwk) for number, jwk in enumerate(jwks, 1))
     if len({key.kid for key in keys}) < len(keys):
         raise KeyRefused("Give each key a `kid` of its own.")
     return keys
 
 
-def _read_key(jwk: Mapping[str, Any]) -> PublicKey:
+def _read_key(number: int, jwk: Mapping[str, Any]) -> PublicKey:
     kid = jwk["kid"]
     if not _PRIVATE.isdisjoint(jwk):
-        raise PrivateKeySent("Make a new key, and send the public half of it alone.", kid=kid)
+        raise PrivateKeySent("Make a new key, and send the public half of it alone.", number=number)
     if jwk.get("use", "sig") != "sig":
-        raise KeyRefused("It is not for signatures.", kid=kid)
+        raise KeyRefused("It is not for signatures.", number=number)
     public = {name: jwk[name] for name in _PUBLIC if name in jwk}
     algorithm = _algorithm_of(public)
     if algorithm is None or jwk.get("alg", algorithm) != algorithm:
         raise KeyRefused(
             "Send an Ed25519 key (EdDSA), one of the curve P-256 (ES256), or an RSA key (RS256) of "
             f"{RSA_BITS[0]} to {RSA_BITS[-1]} bits with the exponent {RSA_EXPONENT}.",
-            kid=kid,
+            number=number,
         )
     return PublicKey(kid, algorithm, public)
 

@@ -86,9 +86,9 @@ async def replace_keys(
     if not machine.proof.keys:
         raise OtherProof("Give it another secret instead, or make another machine.")
     _check_count(machines, keys)
-    for key in keys:
+    for number, key in enumerate(keys, 1):
         if machine.key(key.kid, datetime.now(UTC)) not in (key, None):
-            raise KeyRefused("Another key of the machine has this `kid`; a new key has a new one.", kid=key.kid)
+            raise KeyRefused("Another key of the machine has this `kid`; a new key has a new one.", number=number)
     return await _replace(machines, machine, Proof(keys=keys), overlap)
 
 
