@@ -2,17 +2,19 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 
 @dataclass
 class MailboxServer:
     """`mails` have their place, from 1, as UID; `seen` are those that were marked. `drop_before` is a command at which
-    the connection is closed, once."""
+    the connection is closed, once. `starttls` is what it secures connections with that ask for it."""
 
     password: str = "right"
+    starttls: ssl.SSLContext | None = None
     port: int = 0
     mails: list[bytes] = field(default_factory=lambda: [])
     seen: set[int] = field(default_factory=lambda: set())
@@ -21,7 +23,13 @@ class MailboxServer:
     drop_before: str = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until either side ends it."""
         writer.write(b"* OK ready\r\n")
+        with suppress(OSError):  # a client that does not trust us hangs up
+            await self._converse(reader, writer)
+        writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := (await reader.readline()).decode().strip():
             tag, _, command = line.partition(" ")
             if self.drop_before and command.startswith(self.drop_before):
@@ -31,7 +39,8 @@ class MailboxServer:
             await writer.drain()
             if command == "LOGOUT":
                 break
-        writer.close()
+            if command == "STARTTLS" and self.starttls:
+                await writer.start_tls(self.starttls)
 
     def _verdict(self, command: str) -> str:
         if not command.startswith("LOGIN"):
@@ -41,7 +50,7 @@ class MailboxServer:
 
     def _answer(self, command: str) -> bytes:
         if command == "CAPABILITY":
-            return b"* CAPABILITY IMAP4rev1\r\n"
+            return b"* CAPABILITY IMAP4rev1" + (b" STARTTLS" if self.starttls else b"") + b"\r\n"
         if command.startswith("UID SEARCH UNSEEN"):
             new = [str(uid) for uid in range(1, len(self.mails) + 1) if uid not in self.seen]
             return f"* SEARCH {' '.join(new)}\r\n".encode()
@@ -56,10 +65,12 @@ class MailboxServer:
 
 
 @asynccontextmanager
-async def mailbox_server() -> AsyncGenerator[MailboxServer]:
-    """One on a free port of the loopback."""
-    mailbox = MailboxServer()
-    server = await asyncio.start_server(mailbox.serve, "127.0.0.1", 0)
+async def mailbox_server(
+    *, tls: ssl.SSLContext | None = None, starttls: ssl.SSLContext | None = None
+) -> AsyncGenerator[MailboxServer]:
+    """One on a free port of the loopback. With `tls` it speaks TLS from the first byte."""
+    mailbox = MailboxServer(starttls=starttls)
+    server = await asyncio.start_server(mailbox.serve, "127.0.0.1", 0, ssl=tls)
     mailbox.port = server.sockets[0].getsockname()[1]
     yield mailbox
     server.close()

@@ -21,5 +21,6 @@ POSSIBLE_DUPLICATES = Counter(
 )
 REPORTS = Counter("switchboard_reports_total", "Reports on what was sent, by what they say", ["channel", "verdict"])
 BOUNCES = Counter("switchboard_bounces_total", "Messages that came back, by the reason", ["channel", "subject"])
+MAILBOX_AWAY = Gauge("switchboard_mailbox_away", "1 while the mailbox that bounces come to cannot be read")
 STOPPED_ACCOUNTS = Gauge("switchboard_stopped_accounts", "Sender accounts that were refused too often in a row")
 QUEUE = Gauge("switchboard_queue_messages", "Messages by status and sender account", ["status", "account"])

@@ -96,7 +96,9 @@ async def empty_mailbox(reports: Reports, mailbox: Mailbox) -> None:
                 await asyncio.to_thread(visit.mark, uid)
         finally:
             await asyncio.to_thread(visit.end)
+        metrics.MAILBOX_AWAY.set(0)
     except TROUBLES as error:
+        metrics.MAILBOX_AWAY.set(1)
         log.warning("mailbox_away", error=error_code(error))
 
 
