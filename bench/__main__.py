@@ -4,12 +4,16 @@ import sys
 
 import uvloop
 
-from bench import box, fairness, identity, latency, notifications, outbox, telemetry
+from bench import accepting, box, fairness, identity, lasting, latency, notifications, outbox, peer, replicas, telemetry
 from bench.runner import Bench, Row, keep, say
 
 BENCHES: dict[str, Bench] = {
     "notifications": notifications.bench,
     "outbox": outbox.bench,
+    "accepting": accepting.bench,
+    "replicas": replicas.bench,
+    "lasting": lasting.bench,
+    "peer": peer.bench,
     "latency": latency.bench,
     "fairness": fairness.bench,
     "box": box.bench,

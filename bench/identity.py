@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import psutil
 from argon2 import PasswordHasher
 
 from bench.latency import p99
@@ -14,6 +13,7 @@ from bench.load import Client, as_many_as_go, at_a_pace, request
 from bench.runner import Row, in_turn
 from bench.setting import platform
 from tests.identity.test_sign_in import PASSWORD, new_partner, sign_in
+from tests.support.needs import cpu_seconds
 from tests.support.platform import Platform, Service, free_port
 
 ROUTE = "/roles"
@@ -61,14 +61,12 @@ async def per_core(service: Service) -> float:
     client, asked = Client(service.url), request("GET", ROUTE, service.tokens.headers("prt_bench"))
     assert await client.ask(asked) == 200
     await as_many_as_go(lambda: client.ask(asked), AT_ONCE, 1.0)
-    assert service.process is not None
-    process = psutil.Process(service.process.pid)
-    before = process.cpu_times()
+    before = cpu_seconds(service)
     began = time.perf_counter()
     rate = await as_many_as_go(lambda: client.ask(asked), AT_ONCE, SECONDS)
-    took, after = time.perf_counter() - began, process.cpu_times()
+    took, worked = time.perf_counter() - began, cpu_seconds(service) - before
     client.close()
-    return rate * took / (after.user + after.system - before.user - before.system)
+    return rate * took / worked
 
 
 async def hashes_per_second() -> float:

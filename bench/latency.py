@@ -5,13 +5,12 @@ import statistics
 import time
 from collections.abc import Sequence
 
-import psutil
-
 from bench.marketplace import Marketplace, everybody_known
 from bench.runner import Row
 from bench.setting import TimingSink, paced, platform, timing_sink
 from common.events import CampaignLaunched, OrderCreated
 from tests.support.eventually import eventually
+from tests.support.needs import cpu_seconds, memory_mb
 from tests.support.platform import Platform, Service
 
 PER_SECOND = 200
@@ -23,6 +22,9 @@ ORDERING = 50
 MARKETPLACE = Marketplace(partners=10_000)
 GOAL_P99_MS = 250
 GOAL_BESIDE_CAMPAIGN = 2.0
+IDLE_SECONDS = 10.0
+SETTLE_SECONDS = 5.0
+GOAL_IDLE_CPU = 1.0
 SERVICES = ("identity", "contacts", "notifications", "outbox", "crm")
 
 
@@ -31,10 +33,11 @@ async def bench() -> Sequence[Row]:
     with timing_sink() as sink:
         async with platform() as at:
             services = [await at.service(name) for name in SERVICES]
-            idle = {service.name: _memory(service) for service in services}
+            cpu = await idle_cpu(services)
+            idle = {service.name: memory_mb(service) for service in services}
             await set_up(at, sink.port)
             alone = await took_ms(sink, await publish_paced(at, first=0))
-            loaded = {service.name: _memory(service) for service in services}
+            loaded = {service.name: memory_mb(service) for service in services}
             launched = await launch_campaign(at)
             sent = await publish_paced(at, first=PER_SECOND * (WARM_SECONDS + SECONDS))
             told_per_second = await partners_told(at) / (time.monotonic() - launched)
@@ -48,7 +51,17 @@ async def bench() -> Sequence[Row]:
     for name in SERVICES:
         rows.append(Row(f"memory: {name}, idle", idle[name], "MB"))
         rows.append(Row(f"memory: {name}, under that load", loaded[name], "MB"))
+        rows.append(Row(f"CPU: {name}, idle", cpu[name], "% of a core", goal=GOAL_IDLE_CPU, at_most=True))
     return rows
+
+
+async def idle_cpu(services: Sequence[Service]) -> dict[str, float]:
+    """What share of a core each of them needs, in percent, once nothing of its start is left to do."""
+    await asyncio.sleep(SETTLE_SECONDS)
+    before = [cpu_seconds(service) for service in services]
+    await asyncio.sleep(IDLE_SECONDS)
+    used = [cpu_seconds(service) - then for service, then in zip(services, before, strict=True)]
+    return {service.name: took / IDLE_SECONDS * 100 for service, took in zip(services, used, strict=True)}
 
 
 async def set_up(at: Platform, port: int) -> None:
@@ -106,8 +119,3 @@ async def took_ms(sink: TimingSink, sent: dict[int, float], warm: int = PER_SECO
 def p99(took: Sequence[float]) -> float:
     """Of sorted times."""
     return took[int(len(took) * 0.99)]
-
-
-def _memory(service: Service) -> float:
-    assert service.process is not None
-    return psutil.Process(service.process.pid).memory_info().rss / 1e6

@@ -3,11 +3,9 @@
 With few partners and with many; of the many also how soon all are known anew, and what that needs of memory.
 """
 
-import asyncio
-import os
-import sys
 from collections.abc import Sequence
 
+from bench.bare.process import Bare
 from bench.marketplace import Marketplace
 from bench.replica import EVENTS, WARM, Replica
 from bench.runner import Row, in_turn
@@ -50,17 +48,8 @@ async def bare_rate(at: Platform, marketplace: Marketplace, number: int) -> floa
     """Events per second of the bare loop, with the same records on topics of its own."""
     own = await at.apart(f"bare, {marketplace.partners} partners, {number}")
     await own.io.publish_many(marketplace.orders(WARM + EVENTS, f"order{number}"))
-    environment = {**os.environ, "KAFKA_BOOTSTRAP": own.kafka_bootstrap, "KAFKA_PREFIX": own.prefix}
-    environment |= {"MONGO_URL": own.mongo_url, "MONGO_DATABASE": own.prefix.strip(".") + "_bare"}
-    process: list[asyncio.subprocess.Process] = []
-
-    async def begin() -> None:
-        command = [sys.executable, "-m", "bench.bare.consume"]
-        process.append(await asyncio.create_subprocess_exec(*command, env=environment))
-
+    bare = Bare("consume", own)
     try:
-        return await Progress(own, MessageRequested.TOPIC).rate(WARM + EVENTS, begin, WARM)
+        return await Progress(own, MessageRequested.TOPIC).rate(WARM + EVENTS, bare.start, WARM)
     finally:
-        for one in process:
-            one.kill()
-            await one.wait()
+        await bare.end()

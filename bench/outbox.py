@@ -58,8 +58,8 @@ async def open_account(outbox: Service, port: int, partner: str) -> None:
     answer.raise_for_status()
 
 
-def mails(count: int, partner: str) -> list[tuple[str, Event]]:
-    """`count` requested messages of one partner."""
+def mails(count: int, partner: str, first: int = 0, not_before: datetime | None = None) -> list[tuple[str, Event]]:
+    """`count` requested messages of one partner, numbered from `first` on."""
     now = datetime.now(UTC)
     return [
         (
@@ -72,9 +72,10 @@ def mails(count: int, partner: str) -> list[tuple[str, Event]]:
                 content=Content(subject=f"New order A-{i}", text=TEXT, html=HTML),
                 order_number=f"A-{i}",
                 event=EventRef(source="/bench", id=f"e-{i}", time=now),
+                not_before=not_before,
             ),
         )
-        for i in range(count)
+        for i in range(first, first + count)
     ]
 
 

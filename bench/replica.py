@@ -1,11 +1,11 @@
 """A notifications process with a marketplace of its own: how soon it knows everybody, its rate, what it needs."""
 
 import time
-from pathlib import Path
 
 from bench.marketplace import Marketplace, everybody_known
 from bench.setting import Progress
 from common.events import MessageRequested
+from tests.support.needs import peak_mb
 from tests.support.platform import Platform, Service
 
 EVENTS = 20_000
@@ -48,12 +48,5 @@ class Replica:
         return rate
 
     async def _end(self) -> None:
-        assert self._service.process is not None
-        self.peak_mb = max(self.peak_mb, _peak_mb(self._service.process.pid))
+        self.peak_mb = max(self.peak_mb, peak_mb(self._service))
         await self._service.stop()
-
-
-def _peak_mb(pid: int) -> float:
-    """The most memory that a process had at any moment, as Linux tells it."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024 / 1e6

@@ -90,21 +90,32 @@ class Progress:
     ) -> float:
         """Records per second between the first `warm` and the last of `total` that appear after `begin()`."""
         await self._consumer.start()
-        before = await self.count()
-        await begin()
-        end = time.monotonic() + seconds
-        first: tuple[float, int] | None = None
-        while (seen := await self.count() - before) < total:
-            if seen >= warm and first is None:
-                first = (time.perf_counter(), seen)
-            if time.monotonic() > end:
-                raise TimeoutError(f"{seen} of {total} records after {seconds} s")
-            await asyncio.sleep(POLL_SECONDS)
-        last = time.perf_counter()
-        await self._consumer.stop()
-        if first is None:
-            raise TimeoutError("everything came between two looks: measure more records")
-        return (total - first[1]) / (last - first[0])
+        try:
+            return await rate_of(self.count, total, begin, warm, seconds)
+        finally:
+            await self._consumer.stop()
+
+
+async def rate_of(
+    count: Callable[[], Awaitable[int]], total: int, begin: Callable[[], Awaitable[None]], warm: int = 1,
+    seconds: float = 300,
+) -> float:  # fmt: skip
+    """How much of what `count` counts comes about each second, from the first `warm` to the last of `total` that it
+    counts after `begin()`."""
+    before = await count()
+    await begin()
+    end = time.monotonic() + seconds
+    first: tuple[float, int] | None = None
+    while (seen := await count() - before) < total:
+        if seen >= warm and first is None:
+            first = (time.perf_counter(), seen)
+        if time.monotonic() > end:
+            raise TimeoutError(f"{seen} of {total} after {seconds} s")
+        await asyncio.sleep(POLL_SECONDS)
+    last = time.perf_counter()
+    if first is None:
+        raise TimeoutError("everything came between two looks: measure more")
+    return (total - first[1]) / (last - first[0])
 
 
 async def paced(per_second: float, count: int) -> AsyncGenerator[int]:
