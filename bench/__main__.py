@@ -4,7 +4,20 @@ import sys
 
 import uvloop
 
-from bench import accepting, box, fairness, identity, lasting, latency, notifications, outbox, peer, replicas, telemetry
+from bench import (
+    accepting,
+    box,
+    fairness,
+    identity,
+    lasting,
+    latency,
+    notifications,
+    outbox,
+    peer,
+    replicas,
+    revocation,
+    telemetry,
+)
 from bench.runner import Bench, Row, keep, say
 
 BENCHES: dict[str, Bench] = {
@@ -18,6 +31,7 @@ BENCHES: dict[str, Bench] = {
     "fairness": fairness.bench,
     "box": box.bench,
     "identity": identity.bench,
+    "revocation": revocation.bench,
     "telemetry": telemetry.bench,
 }
 
