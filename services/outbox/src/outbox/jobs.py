@@ -17,7 +17,7 @@ def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float, attachments_lo
         (1.0, "relay", lambda: handlers.relay(outbox)),
         (2.0, "account search", lambda: account_handlers.find_accounts(outbox)),
         (1.0, "account stops", lambda: tell_owners(stops)),
-        (30.0, "queue metrics", lambda: _measure(outbox, stops)),
+        (10.0, "queue metrics", lambda: _measure(outbox, stops)),
         (prune_look_seconds, "pruning", lambda: handlers.prune(outbox)),
         (attachments_look_seconds, "attachments", lambda: tidy_up(outbox.attachments)),
     )
