@@ -61,6 +61,20 @@ async def test_no_list_scans_the_collection_whatever_is_filtered(mongo: Mongo, p
     assert "SORT" not in plans[0] + plans[1]
 
 
+async def test_a_recipient_that_hardly_any_of_many_messages_has_is_looked_for(mongo: Mongo) -> None:
+    """B5: so few that the database finds none while it compares ways to look for them."""
+    words = {"rare": search.words("rare@x.example"), "often": search.words("often@x.example")}
+    kept = [
+        {"_id": f"msg_{i}", "partner_id": "prt_1", "requested_at": NOW, "recipient": {"words": words["often"]}}
+        for i in range(11_000)
+    ]
+    kept[0]["recipient"] = {"words": words["rare"]}
+    await mongo.database["messages"].insert_many(kept, ordered=False)
+    for typed, found in (("rare@", ["msg_0"]), ("nobody", [])):
+        page = await Store(mongo).page("prt_1", Filter(recipient=typed), None, 51)
+        assert [one["_id"] for one in page] == found
+
+
 OTHER_QUERIES: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "one message": lambda store: store.message("prt_1", "msg_1"),
     "counts": lambda store: store.counts("prt_1"),
@@ -71,7 +85,7 @@ OTHER_QUERIES: dict[str, Callable[[Store], Awaitable[Any]]] = {
 
 
 async def test_stopped_accounts_are_found_by_their_index(mongo: Mongo, platform: Platform) -> None:
-    """B9, house rule 6: every process looks for them each second."""
+    """B9, house rule 6: every process looks for them again and again."""
     for ask in (StopStore.untold, StopStore.how_many):
         [plan] = await plans_of(mongo, lambda mongo, ask=ask: ask(StopStore(mongo)))
         assert "IXSCAN" in plan, plan
