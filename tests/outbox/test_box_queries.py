@@ -62,7 +62,7 @@ async def test_no_list_scans_the_collection_whatever_is_filtered(mongo: Mongo, p
 
 
 async def test_a_recipient_that_hardly_any_of_many_messages_has_is_looked_for(mongo: Mongo) -> None:
-    """B5: so few that the database finds none while it compares ways to look for them."""
+    """B5: so few that the database finds none while it compares ways to look for them; no other is read."""
     words = {"rare": search.words("rare@x.example"), "often": search.words("often@x.example")}
     kept = [
         {"_id": f"msg_{i}", "partner_id": "prt_1", "requested_at": NOW, "recipient": {"words": words["often"]}}
@@ -73,6 +73,9 @@ async def test_a_recipient_that_hardly_any_of_many_messages_has_is_looked_for(mo
     for typed, found in (("rare@", ["msg_0"]), ("nobody", [])):
         page = await Store(mongo).page("prt_1", Filter(recipient=typed), None, 51)
         assert [one["_id"] for one in page] == found
+        asked = {"partner_id": "prt_1", **Filter(recipient=typed).query(None)}
+        explained = await mongo.database["messages"].find(asked).explain()
+        assert explained["executionStats"]["totalDocsExamined"] == len(found)
 
 
 OTHER_QUERIES: dict[str, Callable[[Store], Awaitable[Any]]] = {
@@ -197,7 +200,7 @@ def test_any_part_from_a_word_on_finds_an_address(address: str, data: st.DataObj
     whole = data.draw(st.sampled_from(kept))
     part = whole[: data.draw(st.integers(1, len(whole)))]
     wanted = search.condition(part)["$in"]
-    assert any(pattern.search(one) for pattern in wanted for one in kept), (part, kept)
+    assert any(pattern.try_compile().search(one) for pattern in wanted for one in kept), (part, kept)
 
 
 @given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True), st.data())
@@ -206,7 +209,10 @@ def test_any_three_digits_in_a_row_find_a_phone_number(number: str, data: st.Dat
     kept = search.words(number)
     start = data.draw(st.integers(0, len(number) - 4))
     part = number[start : start + data.draw(st.integers(3, len(number)))]
-    assert any(pattern.search(one) for pattern in search.condition(part)["$in"] for one in kept), (part, kept)
+    assert any(pattern.try_compile().search(one) for pattern in search.condition(part)["$in"] for one in kept), (
+        part,
+        kept,
+    )
 
 
 async def test_counts_stop_where_counting_would_take_long(mongo: Mongo) -> None:

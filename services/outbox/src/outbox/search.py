@@ -7,6 +7,8 @@ these, and that is what an index is sorted by.
 
 import re
 
+from bson.regex import Regex
+
 from common.mongo import Document
 from common.spelling import plain
 
@@ -33,4 +35,5 @@ def condition(typed: str) -> Document:
     wanted = {spelled, spelled[begin.start() :] if begin else spelled}
     if _TYPED_PHONE.fullmatch(spelled):
         wanted = {("+" if spelled.startswith("+") else "") + re.sub(r"\D", "", spelled), spelled}
-    return {"$in": [re.compile(f"^{re.escape(one)}") for one in sorted(wanted)]}
+    # Not `re.compile`, which says "u" of itself: of such an expression the database does not know where it begins.
+    return {"$in": [Regex(f"^{re.escape(one)}") for one in sorted(wanted)]}
