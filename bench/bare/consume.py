@@ -4,35 +4,24 @@ Same clients, same acknowledgements, same batch size; no resolution, no template
 """
 
 import asyncio
-import os
+from collections.abc import Sequence
 
 import uvloop
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from pymongo import AsyncMongoClient, UpdateOne
+from aiokafka import AIOKafkaProducer
+from pymongo import UpdateOne
 
-from common.events import OrderCreated
-
-BATCH = 500
+from bench.bare.loop import BOOTSTRAP, PREFIX, consume, database
+from common.events import MessageRequested, OrderCreated
 
 
 async def main() -> None:
-    prefix, bootstrap = os.environ["KAFKA_PREFIX"], os.environ["KAFKA_BOOTSTRAP"]
-    client = AsyncMongoClient(os.environ["MONGO_URL"], w="majority", journal=True)
-    orders = client[os.environ["MONGO_DATABASE"]]["orders"]
+    orders = database()["orders"]
     await orders.create_index([("partner_id", 1), ("number", 1)])
-    consumer = AIOKafkaConsumer(
-        prefix + OrderCreated.TOPIC, bootstrap_servers=bootstrap, group_id=prefix + "bare",
-        enable_auto_commit=False, auto_offset_reset="earliest",
-    )  # fmt: skip
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
-    await consumer.start()
+    producer = AIOKafkaProducer(bootstrap_servers=BOOTSTRAP, acks="all", enable_idempotence=True)
     await producer.start()
-    while True:
-        polled = await consumer.getmany(timeout_ms=300, max_records=BATCH)
-        records = [record for part in polled.values() for record in part]
-        if not records:
-            continue
-        events = [OrderCreated.model_validate_json(record.value or b"") for record in records]
+    topic = PREFIX + MessageRequested.TOPIC
+
+    async def request(events: Sequence[OrderCreated]) -> None:
         writes = [
             UpdateOne(
                 {"_id": event.order_number},
@@ -42,14 +31,12 @@ async def main() -> None:
             for event in events
         ]
         await orders.bulk_write(writes, ordered=False)
-        topic = prefix + "message.requested"
-        await asyncio.gather(
-            *[
-                await producer.send(topic, event.model_dump_json().encode(), event.partner_id.encode())
-                for event in events
-            ]
-        )
-        await consumer.commit()
+        sent = [
+            await producer.send(topic, event.model_dump_json().encode(), event.partner_id.encode()) for event in events
+        ]
+        await asyncio.gather(*sent)
+
+    await consume(OrderCreated, request)
 
 
 if __name__ == "__main__":
