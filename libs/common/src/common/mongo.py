@@ -138,12 +138,13 @@ class OnePartner:
 def behind(position: tuple[datetime, str] | None, by: str = "at") -> Document:
     """What comes behind the position (time, id) in a list with the newest first; everything where there is none.
 
-    The bound on the time alone says the same again: it is where an index begins.
+    It can be merged with a query that has bounds on the time as well. The bound on the time alone says the same again:
+    it is where an index begins.
     """
     if position is None:
         return {}
     at, last = position
-    return {by: {"$lte": at}, "$or": [{by: {"$lt": at}}, {by: at, "_id": {"$lt": last}}]}
+    return {"$and": [{by: {"$lte": at}}, {"$or": [{by: {"$lt": at}}, {by: at, "_id": {"$lt": last}}]}]}
 
 
 async def insert_new(collection: AsyncCollection[Document], documents: Sequence[Document]) -> set[Any]:

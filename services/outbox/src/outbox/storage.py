@@ -87,9 +87,7 @@ class Filter:
             times["$gte"] = max(self.since or LONG_AGO, LONG_AGO)  # as the index says, so that it serves this
         if times:
             query[self.by] = times
-        if after:
-            query = {"$and": [query, behind(after, self.by)]} if query else behind(after, self.by)
-        return query
+        return query | behind(after, self.by)
 
 
 class Store:

@@ -39,10 +39,7 @@ class Filter:
         query: Document = {"user_id": self.user} if self.user else {}
         query |= {"actor.user_id": self.actor} if self.actor else {}
         times = ({"$gte": self.since} if self.since else {}) | ({"$lt": self.until} if self.until else {})
-        query |= {"at": times} if times else {}
-        if after is None:
-            return query
-        return {"$and": [query, behind(after)]} if query else behind(after)
+        return query | ({"at": times} if times else {}) | behind(after)
 
 
 class AuditStore:
