@@ -15,7 +15,7 @@ Overlap = Annotated[int, Field(ge=0, le=LONGEST_OVERLAP_SECONDS)]
 Encoded = Annotated[str, Field(max_length=1000, pattern="^[A-Za-z0-9_-]+$")]
 
 
-class Jwk(BaseModel):
+class MachineKey(BaseModel):
     """A public key (RFC 7517): Ed25519, P-256 or RSA. Members that are not named here are ignored."""
 
     model_config = ConfigDict(extra="allow")
@@ -29,10 +29,10 @@ class Jwk(BaseModel):
     e: Encoded | None = None
 
 
-class Jwks(BaseModel):
-    """Public keys."""
+class MachineKeys(BaseModel):
+    """A JWK Set."""
 
-    keys: list[Jwk] = Field(min_length=1, max_length=100)
+    keys: list[MachineKey] = Field(min_length=1, max_length=100)
 
     def members(self) -> list[dict[str, Any]]:
         """Of each key."""
@@ -42,7 +42,9 @@ class Jwks(BaseModel):
 class NewMachine(Request):
     name: Name
     permissions: list[Permission] = Field(min_length=1, max_length=100)
-    jwks: Jwks | None = Field(default=None, description="What it signs assertions with; without it gets a secret.")
+    jwks: MachineKeys | None = Field(
+        default=None, description="What it signs assertions with; without it gets a secret."
+    )
 
 
 class NewSecret(Request):
@@ -50,7 +52,7 @@ class NewSecret(Request):
 
 
 class NewKeys(Request):
-    jwks: Jwks
+    jwks: MachineKeys
     overlap_seconds: Overlap = Field(default=0, description="The old keys are good for so long yet; 0: one leaked.")
 
 
