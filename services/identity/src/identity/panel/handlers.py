@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from common.audit.requests import Recording
 from common.auth import Caller
@@ -82,18 +83,23 @@ async def use_code(panel: Panel, code: str, verifier: str, recording: Recording)
     """
     used = await panel.store.use_of_all_partners(hash_of(code), challenge_of(verifier))
     if used is None or not used.is_good(datetime.now(UTC)):
-        await _end_what_it_gave(panel, used, recording)
-        raise InvalidGrant("This code is not good, or not any more.")
+        await _refuse(panel, used, recording)
     entered = await enter(panel.entries, used.way, used.scope)
     used = await panel.store.gave(used, entered.entry.id, entered.entry.ends_at)
     if used is None or used.uses > 1:  # it came again before it was known what it gave
-        await _end_what_it_gave(panel, used, recording)
-        raise InvalidGrant("This code is not good, or not any more.")
+        await _refuse(panel, used, recording)
     return entered
 
 
-async def _end_what_it_gave(panel: Panel, code: Code | None, recording: Recording) -> None:
-    if code is None or code.entry_id is None:
+async def _refuse(panel: Panel, code: Code | None, recording: Recording) -> NoReturn:
+    """End what it gave, if it gave anything. Raises InvalidGrant."""
+    if code is not None:
+        await _end_what_it_gave(panel, code, recording)
+    raise InvalidGrant("This code is not good, or not any more.")
+
+
+async def _end_what_it_gave(panel: Panel, code: Code, recording: Recording) -> None:
+    if code.entry_id is None:
         return
     entry = await panel.entries.store.of_client(code.way.client_id, code.entry_id)
     if entry is None or entry.ended_at is not None:
