@@ -210,9 +210,9 @@ class Delivery:
         if await self._look():
             self._unread.update(self._due)
         self._unread.update(one for one in self._due if one not in self._lanes)
-        asking = {one for one in self._due if one in self._lanes and self._lanes[one].is_to_ask_again}
-        await self.results.count_refusals()  # so that the accounts say which of them are stopped
-        self._unread.update(asking)
+        if asking := {one for one in self._due if one in self._lanes and self._lanes[one].is_to_ask_again}:
+            await self.results.count_refusals()  # so that the accounts say which of them are stopped
+            self._unread.update(asking)
         await self._read_accounts([one for one in self._due if one in self._unread])
         lanes = {one: self._lanes[one] for one in self._due.in_turn() if one in self._lanes}
         rooms = self._permitting.in_hand().rooms(lanes, self._rules.batch)
