@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from common.auth import Permission
-from tests.identity.entering import SCOPE, VERIFIER, Master, claims, connected, new_client, new_master, switch
+from tests.identity.entering import SCOPE, VERIFIER, Client, Master, claims, connected, new_client, new_master, switch
 from tests.identity.test_audit import is_action, until
 from tests.identity.test_revocation import WHILE_ACTING, all_five, statuses, until_refused
 from tests.identity.test_second_factors import challenge, turn_on
@@ -248,12 +248,18 @@ async def test_a_code_that_comes_again_ends_what_it_gave(platform: Platform) -> 
     assert (await master.use(await master.code(client.id))).status_code == 200
 
 
-async def test_a_code_that_many_bring_at_once_gives_none_of_them_anything_that_lasts(platform: Platform) -> None:
-    """E6: also where it comes again before it is known what it gave."""
+async def with_a_twin(platform: Platform) -> tuple[Master, Master, Client]:
+    """A master, the same one at another process of identity, and a client that he enters."""
     identity = await platform.service("identity")
     replica = await platform.replica(identity)
     master, client = await connected(identity)
     twin = Master(replica, {"partner_id": master.partner_id}, master.owner, master.user_id, master.email, master.own)
+    return master, twin, client
+
+
+async def test_a_code_that_many_bring_at_once_gives_none_of_them_anything_that_lasts(platform: Platform) -> None:
+    """E6: also where it comes again before it is known what it gave."""
+    master, twin, client = await with_a_twin(platform)
     for _ in range(5):
         code = await master.code(client.id)
         answers = await asyncio.gather(*(one.use(code) for one in (master, twin) * 5))
@@ -299,13 +305,10 @@ async def test_a_code_needs_a_challenge(platform: Platform, challenge: str) -> N
 
 async def test_two_exchanges_at_once_are_one_entry(platform: Platform) -> None:
     """E5: a second click waits for nobody and is nothing new."""
-    identity = await platform.service("identity")
-    replica = await platform.replica(identity)
-    master, client = await connected(identity)
-    twin = Master(replica, {"partner_id": master.partner_id}, master.owner, master.user_id, master.email, master.own)
+    master, twin, client = await with_a_twin(platform)
     for _ in range(10):
         answers = await asyncio.gather(*(one.exchange(client.id) for one in (master, twin) * 5))
         assert {answer.status_code for answer in answers} == {200}
         [entry] = await client.entries(only_open=True)
         assert {claims(answer.json())["sid"] for answer in answers} == {entry["id"]}
-        await identity.http.delete(f"/entries/{entry['id']}", headers=client.owner)
+        await client.identity.http.delete(f"/entries/{entry['id']}", headers=client.owner)

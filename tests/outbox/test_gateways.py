@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.events import MessageFailed, MessageSent
+from common.events import MessageFailed, MessageRequested, MessageSent
 from tests.outbox.texting import add_account, detail, http_fields, number, sms, smsapi_fields
 from tests.support.eventually import eventually, unique
 from tests.support.gateways import DROPPED_AFTER, SILENT_AFTER, Gateway, Scripted, listening
@@ -153,12 +153,7 @@ async def test_a_gateway_that_says_when_gets_nothing_before(platform: Platform) 
     """B10: everything in hand shares its answer, instead of each asking on its own."""
     outbox = await quick(platform)
     async with listening(Gateway()) as gateway:
-        partner = unique("prt")
-        wanted = [sms(partner) for _ in range(20)]
-        for one in wanted:
-            gateway.script[one.recipient.address] = [LIMITED]
-        await request(outbox, *wanted)
-        await settled(outbox, partner, *["WAITING"] * 20)
+        partner, wanted = await all_limited(outbox, gateway, 20)
         await add_account(outbox, smsapi_fields(gateway, max_connections=1), partner)
 
         async def all_told() -> bool:
@@ -181,18 +176,23 @@ async def test_what_was_being_claimed_when_a_gateway_said_when_does_not_leave_be
     """B10: it waits as it did, and has had no attempt."""
     outbox = await quick(platform)
     async with listening(Gateway()) as gateway:
-        partner = unique("prt")
-        wanted = [sms(partner) for _ in range(80)]
-        for one in wanted:
-            gateway.script[one.recipient.address] = [LIMITED]
-        await request(outbox, *wanted)
-        await eventually(lambda: has(outbox, 80, partner_id=partner, status="WAITING"))
+        partner, _ = await all_limited(outbox, gateway, 80)
         await add_account(outbox, smsapi_fields(gateway, max_connections=2), partner)
         told = {"partner_id": partner, "status": "WAITING", "error": '429 {"message": "slow down"}'}
         await eventually(lambda: has(outbox, 50, **told))
         await eventually(lambda: has(outbox, 80, partner_id=partner, status="WAITING"))
         assert len(gateway.requests) <= 2, "one for each connection"
         assert await has(outbox, 30, partner_id=partner, attempts=[])
+
+
+async def all_limited(outbox: Service, gateway: Gateway, count: int) -> tuple[str, list[MessageRequested]]:
+    """A new partner and its messages, which wait for an account; the gateway will not take them yet."""
+    partner = unique("prt")
+    wanted = [sms(partner) for _ in range(count)]
+    gateway.script |= {one.recipient.address: [LIMITED] for one in wanted}
+    await request(outbox, *wanted)
+    await eventually(lambda: has(outbox, count, partner_id=partner, status="WAITING"))
+    return partner, wanted
 
 
 async def has(outbox: Service, count: int, **query: Any) -> bool:
