@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from bench.latency import p99, took_ms
+from bench.latency import WARM_SECONDS, p99, took_ms
 from bench.runner import Row
 from bench.setting import paced, platform, timing_sink
 from common.events import Content
@@ -24,6 +24,7 @@ CAMPAIGN = 50_000
 INTAKE_SECONDS = 30
 PER_SECOND = 50
 SECONDS = 10
+WARM = PER_SECOND * WARM_SECONDS
 GOAL = 2.0
 URGENT, IDLE = 0, 5
 
@@ -35,18 +36,21 @@ async def bench() -> Sequence[Row]:
             outbox = await at.service("outbox")
             for i in range(PARTNERS):
                 await sender_account(outbox, silent if i < SILENT else sink, partner=f"prt_{i}")
-            alone = await took_ms(sink, await publish_paced(outbox, first=0), warm=0)
+            alone = await took_ms(sink, await publish_paced(outbox, first=0), warm=WARM)
             await take_in_campaign(outbox)
             sent = outbox.database["messages"]
             before = await sent.count_documents({"status": "SENT", "priority": IDLE})
             began = time.monotonic()
-            beside = await took_ms(sink, await publish_paced(outbox, first=1_000_000), warm=0)
+            urgent = await publish_paced(outbox, first=1_000_000)
             seconds = time.monotonic() - began
+            first = await took_ms(sink, dict(list(urgent.items())[:WARM]), warm=0)
+            beside = await took_ms(sink, urgent, warm=WARM)
             after = await sent.count_documents({"status": "SENT", "priority": IDLE})
     if after >= CAMPAIGN * (PARTNERS - SILENT) // PARTNERS:
         raise RuntimeError("the campaign ended before the urgent mails: it needs more mails")
     return [
         Row("fairness: urgent mail, p99 beside a campaign", p99(beside), "ms", p99(alone), GOAL, at_most=True),
+        Row("fairness: the slowest of the first two seconds", first[-1], "ms"),
         Row("fairness: the campaign's mails meanwhile", (after - before) / seconds, "mails/s"),
     ]
 
@@ -89,7 +93,7 @@ async def take_in_campaign(outbox: Service) -> None:
 async def publish_paced(outbox: Service, first: int) -> dict[int, float]:
     """Publish urgent mails at a steady pace, to partners whose servers answer; returns when each was published."""
     sent: dict[int, float] = {}
-    async for i in paced(PER_SECOND, PER_SECOND * SECONDS):
+    async for i in paced(PER_SECOND, WARM + PER_SECOND * SECONDS):
         number, partner = first + i, f"prt_{SILENT + i % (PARTNERS - SILENT)}"
         content = Content(subject=f"Order L-{number}", text="Hello Ann", html="<p>Hello Ann</p>")
         urgent = message(partner, f"o{number}@x.example", content=content, priority=URGENT)

@@ -22,7 +22,7 @@ from outbox.domains.handlers import load_signer
 from outbox.due import LAST, Due
 from outbox.items import Item, Reach
 from outbox.lanes import Lane
-from outbox.permitting import ACCOUNTS_AT_ONCE, Permitting
+from outbox.permitting import Permitting, Turn
 from outbox.preparing import Preparing
 from outbox.providers import Providers
 from outbox.queue import Claim, Queue, claim_document
@@ -46,6 +46,7 @@ class Rules:
     lease: timedelta
     idle_seconds: float
     refused_rest: float
+    beside_urgent: int
 
 
 class Delivery:
@@ -68,7 +69,7 @@ class Delivery:
         self._unread: set[str] = set()
         """Accounts whose lanes work by what may have been changed since. All are read again with each look."""
         self._wake = asyncio.Event()
-        self._permitting = Permitting(rates, self._lanes, self._in_hand, self._wake.set)
+        self._permitting = Permitting(rates, self._lanes, self._in_hand, rules.beside_urgent, self._wake.set)
         self._token = uuid4().hex
         self._claims_under_way = 0
         self._looked_at = self._looked_at_all = NEVER
@@ -105,14 +106,13 @@ class Delivery:
         in_hand = self._permitting.in_hand()
         for one in documents:
             account_id = one["account_id"]
-            if not self._is_open or account_id is None or one["due_at"] > now:
+            if not self._is_open or not account_id or one["due_at"] > now or self._permitting.steps_back(one["rank"]):
                 continue
-            lane, is_behind = self._lane(accounts[account_id]), account_id in self._due
-            room = in_hand.room_while_coming_in(lane, one["rank"], len(mine), is_behind=is_behind)
+            lane, waits = self._lane(accounts[account_id]), self._due.rank(account_id)
+            room = in_hand.room_while_coming_in(lane, one["rank"], len(mine), waits)
             if room > taken[account_id]:
                 taken[account_id] += 1
-                claim = claim_document(self._token, now, self._rules.lease)
-                one |= {"status": Status.SENDING, "claim": claim}
+                one |= {"status": Status.SENDING, "claim": claim_document(self._token, now, self._rules.lease)}
                 mine[one["_id"]] = one
         return mine
 
@@ -187,26 +187,27 @@ class Delivery:
     async def _claim(self) -> bool:
         """One round; True when there may be more at once."""
         await self._put_down([one for one in self._lanes.values() if one.is_stopped and one.in_hand])
-        if self._permitting.in_hand().is_full:
+        if self._permitting.is_full:
             return True  # results are being written: there is room in a moment
-        rooms = await self._rooms()
-        wanted, may_be_more = await self._permitting.permitted(rooms), len(rooms) == ACCOUNTS_AT_ONCE
-        if not wanted:
-            return may_be_more
+        turn = await self._turn()
+        if not (wanted := await self._permitting.permitted(turn.rooms)):
+            return turn.is_partial
         self._due.discard(*wanted)  # first, so that what is said of them meanwhile is not forgotten
         setbacks = {one: self._lanes[one].setbacks for one in wanted}
         until, drained = self._claim_ends(), frozenset[str]()
         try:
-            claim = await self._queue.claim_due(datetime.now(UTC), self._rules.lease, wanted)
+            claim = await self._queue.claim_due(datetime.now(UTC), self._rules.lease, wanted, turn.down_to)
             drained = claim.drained
         finally:
             self._due.update(wanted.keys() - drained, LAST)
+            if turn.down_to < LAST:
+                self._due.update(drained, turn.down_to + 1)
         begun = await self._begin_claimed(claim, setbacks, until)
         await self._permitting.give_back(wanted, begun)
-        return bool(claim.messages) or may_be_more
+        return bool(claim.messages) or turn.is_partial
 
-    async def _rooms(self) -> dict[str, int]:
-        """How many messages to ask for, by account, once the accounts say what they say now."""
+    async def _turn(self) -> Turn:
+        """Whom to ask for how many messages, once the accounts say what they say now."""
         if await self._look():
             self._unread.update(self._due)
         self._unread.update(one for one in self._due if one not in self._lanes)
@@ -215,8 +216,8 @@ class Delivery:
             self._unread.update(asking)
         await self._read_accounts([one for one in self._due if one in self._unread])
         lanes = {one: self._lanes[one] for one in self._due.in_turn() if one in self._lanes}
-        rooms = self._permitting.in_hand().rooms(lanes, self._rules.batch)
-        return {one: room for one, room in rooms.items() if one in asking or not lanes[one].was_refused}
+        lanes = {one: lane for one, lane in lanes.items() if one in asking or not lane.was_refused}
+        return self._permitting.turn(lanes, self._due, self._rules.batch)
 
     async def _begin_claimed(self, claim: Claim, setbacks: Mapping[str, int], until: float) -> list[Document]:
         """Hand to the lanes what they still want, and give back the rest; returns what was handed over."""
@@ -233,7 +234,6 @@ class Delivery:
                 self._due.add(account_id)
                 others.append(message["_id"])
         for account_id, rank in reached.items():
-            self._lanes[account_id].reached_rank = rank
             self._due.come_down(account_id, rank)
         if others:
             await self._queue.give_back(claim.token, others, datetime.now(UTC))

@@ -17,6 +17,10 @@ class Due:
     def __contains__(self, account_id: str) -> bool:
         return account_id in self._ranks
 
+    def rank(self, account_id: str) -> int:
+        """What waits of it is no more urgent than this."""
+        return self._ranks.get(account_id, LAST)
+
     def add(self, account_id: str, rank: int = FIRST) -> None:
         """It has something of this rank, or nothing that is more urgent than that. Its turn stays, if it had one."""
         self._ranks[account_id] = min(rank, self._ranks.get(account_id, rank))

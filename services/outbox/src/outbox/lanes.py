@@ -22,7 +22,7 @@ PER_CONNECTION = 50
 """Messages a lane has in hand for each of its connections: as many as leave while the next are claimed. When it comes
 down to 5/8 of them it takes more, the most urgent first."""
 URGENT = PER_CONNECTION
-"""So many more it takes of what is more urgent than all that waits in the database."""
+"""So many more it takes of what is more urgent than the most of what it has in hand."""
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 30.0
 FEWER_CONNECTIONS_SECONDS = 60.0
 
@@ -41,8 +41,6 @@ class Lane:
     ) -> None:  # fmt: skip
         self.account = account
         self.in_hand = 0
-        self.reached_rank = 0
-        """Of what was claimed last: what waits in the database is no more urgent."""
         self.setbacks = 0
         """How often the server did not let us in, or wanted nothing more for a while."""
         self._connect = connect
@@ -63,13 +61,16 @@ class Lane:
     @property
     def free(self) -> int:
         """How many messages it could take now."""
-        is_idle = self.is_resting or self.is_stopped or self._is_rated_out
-        return 0 if is_idle else self._capacity - self.in_hand
+        return 0 if self._is_idle else self._capacity - self.in_hand
 
-    def free_for(self, rank: int) -> int:
-        """How many of this rank it could take now, ahead of what waits in the database."""
-        is_ahead = self.is_let_in and self.reached_rank > rank
-        return self.free + URGENT if is_ahead and not self.is_resting and not self.is_stopped else 0
+    @property
+    def free_for_urgent(self) -> int:
+        """How many it could take now of what is more urgent than the most of what it has in hand."""
+        return self.free + URGENT if self.is_let_in and not self._is_idle else 0
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.is_resting or self.is_stopped or self._is_rated_out
 
     @property
     def is_let_in(self) -> bool:

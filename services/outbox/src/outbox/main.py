@@ -50,6 +50,7 @@ def build(settings: Settings) -> FastAPI:
         lease=timedelta(seconds=settings.lease_seconds),
         idle_seconds=settings.smtp_idle_seconds,
         refused_rest=settings.refused_rest_seconds,
+        beside_urgent=settings.beside_urgent_per_second,
     )
     retries = RetryRules(settings.retry_delays, timedelta(hours=settings.max_age_hours), settings.stop_after_refusals)
     results = Results(work, kept, store, kafka, retries)

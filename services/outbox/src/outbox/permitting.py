@@ -7,18 +7,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from common.mongo import Document
+from outbox.courtesy import Courtesy
+from outbox.due import LAST, Due
 from outbox.items import Item
 from outbox.lanes import PER_CONNECTION, Lane
 from outbox.rates.storage import RateStore
 
 ACCOUNTS_AT_ONCE = 20
 MOST_IN_HAND, MOST_URGENT = 2_000, 500
-"""So many more are claimed as they come in, if they are more urgent than what waits."""
+"""So many more are claimed of what is more urgent than others that wait."""
 MOST_ASKING = 1_000
 """Messages whose servers have not let us in yet do not count as in hand, while they are no more than this. Then each
 account takes one, to ask with."""
 LEAST_SECONDS = 0.05
 """An account is asked for more permits so often at the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whom to ask for how many messages in a round, by account, and down to which rank."""
+
+    rooms: dict[str, int]
+    down_to: int = LAST
+
+    @property
+    def is_partial(self) -> bool:
+        """True if there may be something for another turn at once."""
+        return len(self.rooms) >= ACCOUNTS_AT_ONCE or self.down_to < LAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +43,30 @@ class InHand:
     count: int
     asked: int
 
-    @property
-    def is_full(self) -> bool:
-        return self.count >= MOST_IN_HAND
-
-    def room_while_coming_in(self, lane: Lane, rank: int, claimed: int, *, is_behind: bool) -> int:
-        """How many messages like a new one may leave at once; `claimed` were just now. One that stands behind others in
-        the database may go ahead of them only if it is more urgent. None leaves while the account may have been stopped
-        since it was read (B9)."""
-        if lane.account.rate or lane.was_refused:
+    def room_while_coming_in(self, lane: Lane, rank: int, claimed: int, waits: int) -> int:
+        """How many messages like a new one may leave at once; `claimed` were just now. What waits of its account in the
+        database is no more urgent than `waits`: it goes ahead of that only if it is more urgent. None leaves while the
+        account may have been stopped since it was read (B9)."""
+        if lane.account.rate or lane.was_refused or rank >= waits:
             return 0
-        if urgent := lane.free_for(rank):
-            return urgent if self.count + claimed < MOST_IN_HAND + MOST_URGENT else 0
-        return 0 if is_behind or self.count + claimed >= MOST_IN_HAND else self._capped(lane, lane.free)
+        if waits < LAST:
+            return lane.free_for_urgent if self.count + claimed < MOST_IN_HAND + MOST_URGENT else 0
+        return self._capped(lane, lane.free) if self.count + claimed < MOST_IN_HAND else 0
 
-    def rooms(self, lanes: Mapping[str, Lane], batch: int) -> dict[str, int]:
-        """What is asked of each account in this round, of those first whose turn is next."""
-        left = min(batch, MOST_IN_HAND - self.count)
+    def rooms(self, lanes: Mapping[str, Lane], most: int) -> dict[str, int]:
+        """What may be asked of each of these, `most` in all, of those first who stand first."""
+        return self._share({one: self._capped(lane, lane.room) for one, lane in lanes.items()}, most, MOST_IN_HAND)
+
+    def urgent_rooms(self, lanes: Mapping[str, Lane], most: int) -> dict[str, int]:
+        """The same for what is more urgent than the most of what they have in hand."""
+        rooms = {one: lane.free_for_urgent or self._capped(lane, lane.room) for one, lane in lanes.items()}
+        return self._share(rooms, most, MOST_IN_HAND + MOST_URGENT)
+
+    def _share(self, wanted: Mapping[str, int], most: int, most_in_hand: int) -> dict[str, int]:
+        left = min(most, most_in_hand - self.count)
         rooms: dict[str, int] = {}
-        for account_id, lane in lanes.items():
-            if (room := min(self._capped(lane, lane.room), left)) > 0 and len(rooms) < ACCOUNTS_AT_ONCE:
+        for account_id, want in wanted.items():
+            if (room := min(want, left)) > 0 and len(rooms) < ACCOUNTS_AT_ONCE:
                 rooms[account_id] = room
                 left -= room
         return rooms
@@ -60,21 +79,44 @@ class InHand:
 
 
 class Permitting:
-    """`wake` is called when an account that had no permits left may have some."""
+    """`beside_urgent`: so many a second while they step back. `wake` is called when there may be permits again."""
 
     def __init__(
         self, rates: RateStore, lanes: Mapping[str, Lane], items: Mapping[tuple[str, str], Item],
-        wake: Callable[[], None],
+        beside_urgent: int, wake: Callable[[], None],
     ) -> None:  # fmt: skip
         self._rates = rates
         self._lanes = lanes
         self._items = items
+        self._courtesy = Courtesy(beside_urgent)
         self._wake = wake
 
     def in_hand(self) -> InHand:
         """As it is now."""
         asked = sum(one.is_asking for one in self._items.values())
         return InHand(len(self._items) - asked, asked)
+
+    @property
+    def is_full(self) -> bool:
+        """True while nothing more may be claimed until results are written."""
+        return self.in_hand().count >= MOST_IN_HAND + (MOST_URGENT if self._courtesy.rank < LAST else 0)
+
+    def steps_back(self, rank: int) -> bool:
+        """True for a message that comes in and may not leave at once, for the sake of more urgent ones."""
+        self._courtesy.came_in(rank)
+        return rank > self._courtesy.rank
+
+    def turn(self, lanes: Mapping[str, Lane], due: Due, batch: int) -> Turn:
+        """Who is asked in this round, of those first whose turn is next. Those who may have something that need not
+        step back are asked for that alone; if there are none, the others for as much as courtesy allows."""
+        in_hand, rank = self.in_hand(), self._courtesy.rank
+        if rank == LAST:
+            return Turn(in_hand.rooms(lanes, batch))
+        if rooms := in_hand.urgent_rooms({one: lane for one, lane in lanes.items() if due.rank(one) <= rank}, batch):
+            return Turn(rooms, rank)
+        rooms = in_hand.rooms(lanes, min(batch, self._courtesy.portion))
+        self._courtesy.took(sum(rooms.values()), self._wake)
+        return Turn(rooms)
 
     async def permitted(self, wanted: Mapping[str, int]) -> dict[str, int]:
         """How many messages may be claimed of each account; one without permits rests until there are more."""

@@ -16,6 +16,7 @@ from bson.min_key import MinKey
 
 from common.mongo import Document, Index, Mongo, insert_new
 from outbox.domain import Outcome, Status
+from outbox.due import LAST
 from outbox.facts import Fact
 
 LOST_WORKER = "the process ended before it knew the answer"
@@ -25,6 +26,11 @@ RETRY_RANK = 10
 NO_ACCOUNT = "no_sender_account"
 GO_BACK_AFTER = timedelta(seconds=10)
 """So long a claim goes on from where the one before ended; then it looks from the beginning again."""
+
+RETRIES_AT_ONCE = 500
+"""When more messages became due, their accounts are found by what waits of each account."""
+COUNTED_AT_ONCE = 10
+"""Messages of so many accounts are counted by one statement: nothing else shall have to wait for it long."""
 
 _WAITING = (("status", Status.WAITING.value),)
 QUEUE = (("status", 1), ("account_id", 1), ("rank", 1), ("due_at", 1), ("_id", 1))
@@ -99,14 +105,19 @@ class Queue:
         return [one for one in await self._messages.distinct("account_id", {"status": Status.WAITING}) if one]
 
     async def accounts_to_retry(self, since: datetime, now: datetime) -> list[str]:
-        """Accounts of which a message that had to wait, after an attempt or for its time, has become due since then."""
+        """Accounts of which a message that had to wait, after an attempt or for its time, became due since then; or,
+        when these are many, all that have one waiting."""
         due = {"retry_at": {"$gt": since, "$lte": now}}
-        cursor = await self._messages.aggregate([{"$match": due}, {"$group": {"_id": "$account_id"}}])
-        return [one["_id"] async for one in cursor if one["_id"]]
+        found = await self._messages.find(due, {"account_id": 1, "_id": 0}, limit=RETRIES_AT_ONCE).to_list()
+        if len(found) == RETRIES_AT_ONCE:  # a campaign that became due at one moment: to read all of it takes long
+            return await self.waiting_accounts()
+        return list({one["account_id"] for one in found if one["account_id"]})
 
-    async def claim_due(self, now: datetime, lease: timedelta, wanted: Mapping[str, int]) -> Claim:
-        """Claim due messages, of each account in `wanted` up to so many, its most urgent first."""
-        found = await asyncio.gather(*(self._next_due(account_id, most, now) for account_id, most in wanted.items()))
+    async def claim_due(self, now: datetime, lease: timedelta, wanted: Mapping[str, int], down_to: int = LAST) -> Claim:
+        """Claim due messages, of each account in `wanted` up to so many, its most urgent first, none less urgent than
+        the rank `down_to`."""
+        each = ((account_id, most, now, down_to) for account_id, most in wanted.items())
+        found = await asyncio.gather(*(self._next_due(*one) for one in each))
         drained = frozenset(one for (one, most), ids in zip(wanted.items(), found, strict=True) if len(ids) < most)
         token, ids = uuid4().hex, [one for part in found for one in part]
         if not ids:
@@ -121,8 +132,11 @@ class Queue:
         # Read after the claim: another replica may have been quicker with some, or changed them just before.
         return Claim(token, await self.claimed(token, ids), now, drained)
 
-    async def _next_due(self, account_id: str, most: int, now: datetime) -> list[str]:
+    async def _next_due(self, account_id: str, most: int, now: datetime, down_to: int) -> list[str]:
         """Ids of what is due of an account, the most urgent first."""
+        if down_to < LAST:
+            found = await self._search(account_id, {"rank": {"$lte": down_to}}, None, most, now)
+            return [one["_id"] for one in found]
         reached = self._reached.pop(account_id, None)
         if reached is None or now - reached.since > GO_BACK_AFTER:
             found = await self._search(account_id, {}, None, most, now)
@@ -279,15 +293,18 @@ class Queue:
 
     async def by_status_and_account(self) -> list[tuple[str, str, int]]:
         """(status, account, how many) of what is not sent."""
-        counts: list[tuple[str, str, int]] = []
-        for status in (Status.WAITING, Status.SENDING, Status.ERROR):
-            pipeline: list[Mapping[str, Any]] = [
-                {"$match": {"status": status}},
-                {"$group": {"_id": "$account_id", "count": {"$sum": 1}}},
-            ]
-            cursor = await self._messages.aggregate(pipeline)
-            counts += [(status.value, one["_id"] or "none", one["count"]) async for one in cursor]
+        counts = await self._counts({"status": Status.SENDING})
+        for status in (Status.WAITING, Status.ERROR):
+            accounts = await self._messages.distinct("account_id", {"status": status})
+            for first in range(0, len(accounts), COUNTED_AT_ONCE):
+                some = accounts[first : first + COUNTED_AT_ONCE]
+                counts += await self._counts({"status": status, "account_id": {"$in": some}})
         return counts
+
+    async def _counts(self, chosen: Document) -> list[tuple[str, str, int]]:
+        pipeline = [{"$match": chosen}, {"$group": {"_id": "$account_id", "count": {"$sum": 1}}}]
+        cursor = await self._messages.aggregate(pipeline)
+        return [(chosen["status"].value, one["_id"] or "none", one["count"]) async for one in cursor]
 
 
 def claim_document(token: str, now: datetime, lease: timedelta) -> Document:
