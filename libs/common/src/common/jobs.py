@@ -12,6 +12,8 @@ from common.logs import error_code, logger
 log = logger(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = 0.2, 2.0
+LEFT_BEHIND_SECONDS = 2.0
+"""What a process wrote it goes on with at once. What one did not live to go on with, another finds within this."""
 
 
 T = TypeVar("T")
@@ -122,7 +124,9 @@ def every(seconds: float, name: str, work: Callable[[], Awaitable[None]], *, at_
     return Job(name, run)
 
 
-def whenever(woken: asyncio.Event, seconds: float, name: str, work: Callable[[], Awaitable[object]]) -> Job:
+def whenever(
+    woken: asyncio.Event, name: str, work: Callable[[], Awaitable[object]], seconds: float = LEFT_BEHIND_SECONDS
+) -> Job:
     """The job that does `work` when it is `woken`, after `seconds` in any case, and again at once while that returns
     that something was done."""
 

@@ -11,7 +11,7 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
 from common.events.envelope import Outgoing, State, encode, tombstone
-from common.jobs import Stop
+from common.jobs import LEFT_BEHIND_SECONDS, Stop
 from common.kafka.connection import Kafka
 from common.mongo import Document, Index
 
@@ -36,7 +36,7 @@ class StateRelay:
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
-        """Say that something was written; without it the relay looks once a second."""
+        """Say that something was written; without it the relay finds it within `LEFT_BEHIND_SECONDS`."""
         self._wake.set()
 
     async def run(self, stop: Stop) -> None:
@@ -44,7 +44,7 @@ class StateRelay:
         while not stop.is_set():
             self._wake.clear()
             if await self.publish_due() < BATCH:
-                await stop.wait_or(self._wake, seconds=1.0)
+                await stop.wait_or(self._wake, LEFT_BEHIND_SECONDS)
 
     async def publish_due(self) -> int:
         """Publish one batch of what is marked; returns how many."""

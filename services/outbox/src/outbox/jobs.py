@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from common import metrics
-from common.jobs import Job, every
+from common.jobs import LEFT_BEHIND_SECONDS, Job, every
 from outbox import account_handlers, handlers
 from outbox.attachments.handlers import tidy_up
 from outbox.handlers import Outbox
@@ -14,9 +14,9 @@ def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float, attachments_lo
     """Everything that runs beside requests and records."""
     looks: tuple[tuple[float, str, Callable[[], Awaitable[None]]], ...] = (
         (1.0, "taking back", lambda: _take_back(outbox)),
-        (1.0, "relay", lambda: handlers.relay(outbox)),
+        (LEFT_BEHIND_SECONDS, "relay", lambda: handlers.relay(outbox)),
         (2.0, "account search", lambda: account_handlers.find_accounts(outbox)),
-        (1.0, "account stops", lambda: tell_owners(stops)),
+        (LEFT_BEHIND_SECONDS, "account stops", lambda: tell_owners(stops)),
         (10.0, "queue metrics", lambda: _measure(outbox, stops)),
         (prune_look_seconds, "pruning", lambda: handlers.prune(outbox)),
         (attachments_look_seconds, "attachments", lambda: tidy_up(outbox.attachments)),

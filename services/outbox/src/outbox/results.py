@@ -33,7 +33,7 @@ from outbox.storage import Store
 log = logger(__name__)
 
 WRITE_EVERY_SECONDS = 0.03
-LOOK_EVERY_SECONDS = 0.5
+LOOK_EVERY_SECONDS = 1.0
 MOST_AT_ONCE = 250
 
 

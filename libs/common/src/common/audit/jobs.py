@@ -8,5 +8,5 @@ from common.jobs import Job, whenever
 
 
 def telling(journal: Journal) -> Job:
-    """At once when something is due, and each second."""
-    return whenever(journal.due, 1.0, "audit relay", partial(handlers.tell, journal))
+    """At once when something is due; what was left behind soon after."""
+    return whenever(journal.due, "audit relay", partial(handlers.tell, journal))

@@ -13,9 +13,9 @@ from common.ids import computed_id
 from common.jobs import Job, Stop, Stopped
 from common.kafka.connection import Kafka
 from common.kafka.dead_letters import HEADER
+from common.kafka.polling import poll
 from common.mongo import Document
 
-POLL_MS = 300
 READ_BATCH = 50
 """Few, because each may have the size of the largest record."""
 LONGEST_TEXT = 500
@@ -39,7 +39,7 @@ def reading(store: DeadLetterStore, kafka: Kafka, service: str) -> Job:
             return
         try:
             while not stop.is_set():
-                polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=READ_BATCH)
+                polled = await poll(consumer, stop, most=READ_BATCH)
                 letters = [letter_of(record, prefix, service) for part in polled.values() for record in part]
                 if letters:
                     await store.keep([letter for letter in letters if letter])

@@ -25,6 +25,11 @@ from common.settings import DEAD_LETTER_ROOM, KafkaSettings
 PING_SECONDS = 2.0
 TOPICS_SEEN_MS = 5_000
 """A consumer of many topics looks so often which there are."""
+FETCHER_LOOKS_MS = 5_000
+"""A reader's background task is woken by whatever concerns it, and looks so often in any case."""
+FETCH_WAITS_MS = 1_000
+"""So long the broker keeps a reader's question when there is nothing new. What comes is answered at once; a reader that
+is given other partitions asks for them when that time is over."""
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
 
 
@@ -153,6 +158,8 @@ class Kafka:
             session_timeout_ms=settings.kafka_session_timeout_ms,
             heartbeat_interval_ms=max(300, settings.kafka_session_timeout_ms // 4),
             max_partition_fetch_bytes=settings.kafka_max_record_bytes,
+            consumer_timeout_ms=FETCHER_LOOKS_MS,
+            fetch_max_wait_ms=FETCH_WAITS_MS,
         )
         await self._broker.connect()
         try:

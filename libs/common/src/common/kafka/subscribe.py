@@ -28,6 +28,7 @@ from common.events.envelope import Event, Received, State, decode
 from common.jobs import Backoff, Pace, Stop, Stopped
 from common.kafka.connection import Kafka
 from common.kafka.dead_letters import DeadLetter, FloodGate, set_aside
+from common.kafka.polling import IDLE_SECONDS, poll
 from common.logs import error_code, logger
 from common.telemetry import TRACER, continue_trace, links_to, traceparent_of
 
@@ -37,10 +38,10 @@ E = TypeVar("E", bound=Event)
 Records = Sequence[ConsumerRecord[bytes, bytes]]
 Handler = Callable[[Sequence[Received[E]]], Awaitable[None]]
 
-POLL_MS = 300
-"""How long a poll waits for records; also how long an idle reader takes to notice that it must stop."""
 COMMIT_EVERY_SECONDS = 0.1
 """Under load several batches are committed together: the effects are durable already, a commit only saves repeating."""
+COMMIT_AFTER_SECONDS = 0.3
+"""What is not committed yet then is, though no more comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Subscription(Generic[E]):
         pace = Pace(self._kafka.settings.kafka_pace_ms / 1000)
         while not self._stop.is_set():
             await pace.turn()
-            polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._batch)
+            polled = await poll(consumer, self._stop, COMMIT_AFTER_SECONDS if done else IDLE_SECONDS, self._batch)
             records = [record for part in polled.values() for record in part]
             if records:
                 await self._process(records)

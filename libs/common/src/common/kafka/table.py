@@ -10,11 +10,15 @@ from common.errors import Poison
 from common.events.envelope import State, decode
 from common.jobs import Backoff, Stop, Stopped
 from common.kafka.connection import Kafka
+from common.kafka.polling import IDLE_SECONDS, poll
 from common.logs import error_code, logger
 
 log = logger(__name__)
 
 S = TypeVar("S", bound=State)
+
+LOOK_SECONDS = 0.3
+"""Until everything is read: how often it is looked whether it is."""
 
 
 class Table(Generic[S]):
@@ -63,7 +67,7 @@ class Table(Generic[S]):
             elif await _nothing_is_unread(consumer, ends):
                 self._at_end()
                 self.caught_up = True
-            polled = await consumer.getmany(timeout_ms=300)
+            polled = await poll(consumer, stop, IDLE_SECONDS if self.caught_up else LOOK_SECONDS)
             for record in (record for part in polled.values() for record in part):
                 if record.value is None:
                     continue

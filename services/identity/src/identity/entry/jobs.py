@@ -9,7 +9,7 @@ FORGET_SECONDS = 3600.0
 
 def checking(entries: Entries, seconds: float) -> Job:
     """Each `seconds`, and at once when this process changed something that entries depend on."""
-    return whenever(entries.changed, seconds, "checking entries", lambda: handlers.end_what_may_not_go_on(entries))
+    return whenever(entries.changed, "checking entries", lambda: handlers.end_what_may_not_go_on(entries), seconds)
 
 
 def forgetting(entries: Entries) -> Job:

@@ -31,7 +31,7 @@ class Mails:
     lifetimes: Mapping[LetterKind, timedelta]
     platform: str
     written: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a letter was kept; without it the job looks once a second."""
+    """Set when a letter was kept; without it the job looks now and then."""
 
 
 def write(mails: Mails, kind: LetterKind, to: Addressee, asked_by: str = "") -> Mailing:

@@ -28,7 +28,7 @@ class Recovery:
     identity: Identity
     throttle: Throttle
     asked: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a request was kept; without it the job looks once a second."""
+    """Set when a request was kept; without it the job looks now and then."""
 
 
 async def forgotten(recovery: Recovery, email: str, address: str) -> None:

@@ -61,7 +61,7 @@ class Reports:
     budget: Budget
     limits: Limits
     bounced: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when there is a bounce to announce; without it the job looks once a second."""
+    """Set when there is a bounce to announce; without it the job looks now and then."""
 
 
 async def hand_in(reports: Reports, raw: bytes, place: str) -> Verdict | Ignored:

@@ -42,8 +42,8 @@ def wire(settings: Settings, mongo: Mongo, kafka: Kafka) -> Reports:
 def jobs(reports: Reports, settings: Settings) -> list[Job]:
     """What is done by time."""
     work = [
-        every(1.0, "early reports", lambda: handlers.look_again(reports)),
-        whenever(reports.bounced, 1.0, "bounces", lambda: handlers.tell_bounces(reports)),
+        every(2.0, "early reports", lambda: handlers.look_again(reports)),
+        whenever(reports.bounced, "bounces", lambda: handlers.tell_bounces(reports)),
     ]
     if not settings.imap_host:
         return work
