@@ -136,7 +136,12 @@ class Versioned:
         return [_change_of(entry) for entry in reversed(found["history"])]
 
     def _change(self, author: Author) -> Document:
-        change: Document = {"changed_at": datetime.now(UTC), "changed_by": author.user_id}
+        said = author.fields()
+        change: Document = {
+            "changed_at": datetime.now(UTC),
+            "changed_by": said["by"],
+            "changed_actor": said.get("actor"),
+        }
         if self._announce:
             change |= {"announce": True, "trace": current_traceparent()}
         return change
@@ -148,6 +153,7 @@ def _check(current: Document, only_version: int | None) -> None:
             "Read it again and repeat your change.",
             current_version=current["version"],
             changed_by=current["changed_by"],
+            actor=current.get("changed_actor"),
             changed_at=current["changed_at"].isoformat(),
         )
 
