@@ -30,7 +30,10 @@ REFUSED = (401, "invalid-client")
 
 @pytest.fixture
 async def identity(platform: Platform) -> Service:
-    return await platform.service("identity")
+    """One that lets an address be wrong as often as all these tests are."""
+    return await platform.service(
+        "identity", instance="forgeries", SIGN_IN_TRIES="1000", SIGN_IN_TRIES_PER_ADDRESS="1000"
+    )
 
 
 @pytest.fixture

@@ -39,10 +39,10 @@ class _Claims(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Who an assertion says it is of, and signed with which key: nothing of it is proven."""
+    """Who an assertion says it is of, and signed with which key; nothing of it is proven. Empty for what is none."""
 
-    machine_id: str
-    kid: str | None
+    machine_id: str = ""
+    kid: str | None = None
 
 
 def read_keys(jwks: Iterable[Mapping[str, Any]]) -> tuple[PublicKey, ...]:
@@ -88,12 +88,12 @@ def _algorithm_of(public: dict[str, str]) -> str | None:
 
 
 def claimed(assertion: str) -> Claimed:
-    """Whose key has to be looked for. Raises InvalidClient."""
+    """Whose key has to be looked for."""
     try:
         read = _jws.decode_complete(assertion, options={"verify_signature": False})
         return Claimed(_Claims.model_validate_json(read["payload"]).sub, read["header"].get("kid"))
     except _NOT_GOOD:
-        raise InvalidClient from None
+        return Claimed()
 
 
 def verified(assertion: str, key: PublicKey) -> Assertion:

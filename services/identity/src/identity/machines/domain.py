@@ -73,6 +73,8 @@ class Machine:
     proof: Proof
     since: datetime
     last_used_at: datetime | None = None
+    place: str | None = None
+    """An id of the address that it was last used from."""
     previous: Proof = Proof()
     previous_until: datetime | None = None
     version: int = 1

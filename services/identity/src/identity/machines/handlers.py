@@ -1,6 +1,7 @@
 """Machines: making, listing, new secrets and keys, deleting, and their tokens."""
 
-from collections.abc import Set
+from collections.abc import AsyncGenerator, Set
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +27,8 @@ from identity.machines.domain import (
     new_secret,
 )
 from identity.machines.storage import AssertionStore, MachineStore
+from identity.throttling.domain import Place, place_of
+from identity.throttling.handlers import Throttle, check, miss, of_machine
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Machines:
 
     store: MachineStore
     assertions: AssertionStore
+    throttle: Throttle
     keys: Keys
     relay: StateRelay
     demands: Demands
@@ -125,36 +129,64 @@ async def remove(machines: Machines, caller: Caller, machine_id: str) -> None:
     machines.relay.wake()
 
 
-async def token(machines: Machines, machine_id: str, secret: str, scope: str) -> tuple[str, frozenset[str]]:
-    """An access token, and what it is good for. Raises InvalidClient, InvalidScope."""
+async def token(
+    machines: Machines, machine_id: str, secret: str, scope: str, address: str
+) -> tuple[str, frozenset[str]]:
+    """An access token, and what it is good for. Raises InvalidClient, InvalidScope, TooManyAttempts."""
     now = datetime.now(UTC)
     machine = await machines.store.named_of_all_partners(machine_id)
-    if machine is None or not machine.knows(secret, now):
-        raise InvalidClient
-    return await _token(machines, machine, scope, now)
+    place = _place(machine, address)
+    async with _trying(machines, machine_id, place):
+        if machine is None or not machine.knows(secret, now):
+            raise InvalidClient
+    return await _token(machines, machine, scope, place, now)
 
 
-async def token_by_assertion(machines: Machines, text: str, client_id: str, scope: str) -> tuple[str, frozenset[str]]:
+async def token_by_assertion(
+    machines: Machines, text: str, client_id: str, scope: str, address: str
+) -> tuple[str, frozenset[str]]:
     """The same for what a machine signed (RFC 7523), this once; `client_id`, if it is said, is of the same machine.
 
-    Raises InvalidClient, InvalidScope.
+    Raises InvalidClient, InvalidScope, TooManyAttempts.
     """
     now, said = datetime.now(UTC), claimed(text)
     machine = await machines.store.named_of_all_partners(said.machine_id)
-    key = machine.key(said.kid, now) if machine else None
-    if machine is None or key is None or client_id not in ("", machine.id):
-        raise InvalidClient
-    assertion = verified(text, key)
-    if not assertion.is_good(machine.id, machines.demands, now):
-        raise InvalidClient
-    if not await machines.assertions.use(machine, assertion, machines.demands.leeway):
-        raise InvalidClient
-    return await _token(machines, machine, scope, now)
+    place = _place(machine, address)
+    async with _trying(machines, said.machine_id, place):
+        key = machine.key(said.kid, now) if machine else None
+        if machine is None or key is None or client_id not in ("", machine.id):
+            raise InvalidClient
+        assertion = verified(text, key)
+        if not assertion.is_good(machine.id, machines.demands, now):
+            raise InvalidClient
+        if not await machines.assertions.use(machine, assertion, machines.demands.leeway):
+            raise InvalidClient
+    return await _token(machines, machine, scope, place, now)
 
 
-async def _token(machines: Machines, machine: Machine, scope: str, now: datetime) -> tuple[str, frozenset[str]]:
+def _place(machine: Machine | None, address: str) -> Place:
+    """Where a request of a machine (or of nobody) came from."""
+    place = place_of(address)
+    return Place(place, machine is not None and machine.place == place)
+
+
+@asynccontextmanager
+async def _trying(machines: Machines, machine_id: str, place: Place) -> AsyncGenerator[None]:
+    """What is wrong in it uses a try of whoever says from there that he is this machine. Raises TooManyAttempts."""
+    budgets = of_machine(machines.throttle, machine_id, place)
+    await check(machines.throttle, budgets)
+    try:
+        yield
+    except InvalidClient:
+        await miss(machines.throttle, budgets)
+        raise
+
+
+async def _token(
+    machines: Machines, machine: Machine, scope: str, place: Place, now: datetime
+) -> tuple[str, frozenset[str]]:
     permissions = machine.scoped(scope)
-    await machines.store.used(machine, now)
+    await machines.store.used(machine, place.id, now)
     grant = Grant(machine.id, machine.partner_id, permissions, machine.version, machine.id)
     return await issue(machines.keys, grant), permissions
 

@@ -13,16 +13,18 @@ from identity.machines.handlers import Machines
 from identity.machines.jobs import forgetting
 from identity.machines.storage import INDEXES, AssertionStore, MachineStore, to_access_revoked
 from identity.settings import Settings
+from identity.throttling.handlers import Throttle
 
 __all__ = ["INDEXES", "Machines", "jobs", "router", "wire"]
 
 
-def wire(settings: Settings, mongo: Mongo, kafka: Kafka, keys: Keys) -> Machines:
+def wire(settings: Settings, mongo: Mongo, kafka: Kafka, keys: Keys, throttle: Throttle) -> Machines:
     """Its use cases."""
     store = MachineStore(mongo)
     return Machines(
         store=store,
         assertions=AssertionStore(mongo),
+        throttle=throttle,
         keys=keys,
         relay=StateRelay(store.machines.of_all_partners, kafka, "/identity", to_access_revoked),
         demands=Demands(

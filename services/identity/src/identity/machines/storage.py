@@ -44,8 +44,9 @@ class MachineStore:
         found = self.machines.of(partner_id).find({"_id": {"$gt": after}, **LIVING}, sort=[("_id", 1)], limit=limit)
         return [_machine(document) async for document in found]
 
-    async def used(self, machine: Machine, now: datetime) -> None:
-        await self.machines.of(machine.partner_id).update_one({"_id": machine.id}, {"$set": {"last_used_at": now}})
+    async def used(self, machine: Machine, place: str, now: datetime) -> None:
+        use = {"last_used_at": now, "place": place}
+        await self.machines.of(machine.partner_id).update_one({"_id": machine.id}, {"$set": use})
 
     async def change_over(self, machine: Machine, proof: Proof, until: datetime) -> Machine | None:
         """The one before is good until then. None when it changed meanwhile: of two new secrets at once, one would be
@@ -65,7 +66,7 @@ class MachineStore:
             {
                 "$set": {"deleted": True, "announce": True, "trace": trace},
                 "$inc": {"version": 1},
-                "$unset": dict.fromkeys(("name", "permissions", *_PRESENT, *_PREVIOUS), ""),
+                "$unset": dict.fromkeys(("name", "permissions", "place", *_PRESENT, *_PREVIOUS), ""),
             },
         )
         return removed.modified_count == 1
@@ -110,6 +111,7 @@ def _stored(proof: Proof, names: tuple[str, str]) -> Document:
 def _machine(document: Document) -> Machine:
     fields: dict[str, Any] = {name: document[name] for name in _NAMES}
     fields |= {"proof": _proof(document, _PRESENT), "previous": _proof(document, _PREVIOUS)}
+    fields["place"] = document.get("place")
     permissions = frozenset(document["permissions"])
     return Machine(id=document["_id"], partner_id=document["partner_id"], permissions=permissions, **fields)
 

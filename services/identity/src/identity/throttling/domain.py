@@ -4,6 +4,9 @@ Each wrong try costs one of a budget, which fills up again with time. An account
 it never was signed in from, and one of its own for each that it was: so whoever tries passwords from elsewhere uses up
 the first, and does not keep the person out, who comes from where he always does. An address has a budget for all the
 accounts it tries that were never signed in from there. Nothing here depends on whether the account exists.
+
+A machine has a budget for each address, and none for all together: what it shows cannot be guessed, and whoever knows
+its id must not be able to keep it out.
 """
 
 import math
@@ -33,6 +36,10 @@ class Budget:
 
     tries: int
     seconds: float
+
+    def wait(self, used: float, elapsed: float) -> float:
+        """The seconds until there is a try, `elapsed` seconds after `used` were used; 0 when there is one."""
+        return max(0.0, (max(0.0, used - elapsed / self.seconds) + 1 - self.tries) * self.seconds)
 
 
 @dataclass(frozen=True, slots=True)

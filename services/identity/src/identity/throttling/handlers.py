@@ -1,6 +1,6 @@
 """Using a try to sign in, or to ask for a mail, and getting it back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -30,6 +30,23 @@ async def take(throttle: Throttle, email: str, place: Place) -> Sequence[str]:
     if not place.is_known:
         budgets = [(account, throttle.account), (place.id, throttle.address)]
     return await _take_all(throttle, budgets, now)
+
+
+def of_machine(throttle: Throttle, client_id: str, place: Place) -> Mapping[str, Budget]:
+    """The budgets of whoever says from `place` that he is this machine."""
+    budgets = {computed_id("machine", client_id, place.id): throttle.account}
+    return budgets if place.is_known else budgets | {computed_id("machines", place.id): throttle.address}
+
+
+async def check(throttle: Throttle, budgets: Mapping[str, Budget]) -> None:
+    """Uses no try: right ones may come in any number at once. Raises TooManyAttempts."""
+    if seconds := await throttle.store.wait(budgets, datetime.now(UTC)):
+        raise TooManyAttempts(seconds)
+
+
+async def miss(throttle: Throttle, budgets: Mapping[str, Budget]) -> None:
+    """It was wrong: use a try. Raises TooManyAttempts, for whoever came at once with more than there are."""
+    await _take_all(throttle, list(budgets.items()), datetime.now(UTC))
 
 
 async def take_mail(throttle: Throttle, email: str, place: str | None = None) -> None:

@@ -1,5 +1,6 @@
 """The documents of budgets: how much of each is used, and when that was true."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,12 @@ class AttemptStore:
         if document is None or not document["refused"]:
             return 0
         return (document["used"] + 1 - budget.tries) * budget.seconds
+
+    async def wait(self, budgets: Mapping[str, Budget], now: datetime) -> float:
+        """The seconds until each of these has a try; 0 when they have. Uses none."""
+        found = await self.attempts.find({"_id": {"$in": list(budgets)}}).to_list()
+        waits = [budgets[one["_id"]].wait(one["used"], (now - one["at"]).total_seconds()) for one in found]
+        return max(waits, default=0.0)
 
     async def give_back(self, key: str) -> None:
         await self.attempts.update_one({"_id": key}, {"$inc": {"used": -1}})

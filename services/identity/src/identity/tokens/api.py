@@ -10,7 +10,7 @@ from common.audit.requests import Recording, RecordingDep
 from common.auth import Caller, caller_of
 from common.authors import Actor, Author
 from common.errors import Conflict, Invalid, NotSignedIn
-from common.http import errors, provided
+from common.http import address_of, errors, provided
 from identity.domain import InvalidRequest, UnsupportedGrant
 from identity.entry.handlers import Entered, enter
 from identity.keys.handlers import Keys
@@ -24,6 +24,7 @@ from identity.sessions import handlers as session_handlers
 from identity.sessions.domain import InvalidGrant
 from identity.sessions.handlers import Sessions
 from identity.sessions.schemas import token_for
+from identity.throttling.domain import TooManyAttempts
 from identity.tokens import schemas
 from identity.tokens.schemas import ACCESS_TOKEN, GRANTS, Metadata
 
@@ -48,7 +49,7 @@ class MachineForm:
     client_assertion: TokenParameter = field(default="", repr=False)
 
 
-@router.post("/token", responses=errors(InvalidGrant, InvalidClient, Conflict, Invalid))
+@router.post("/token", responses=errors(InvalidGrant, InvalidClient, TooManyAttempts, Conflict, Invalid))
 async def token(
     request: Request, sessions: SessionsDep, machines: MachinesDep, panel: PanelDep, recording: RecordingDep,
     machine: Annotated[MachineForm, Depends()],
@@ -69,7 +70,7 @@ async def token(
             issued = await session_handlers.refresh(sessions, refresh_token, recording)
             return token_for(sessions, issued)
         case "client_credentials":
-            access, given = await _of_machine(machines, machine, scope)
+            access, given = await _of_machine(machines, machine, scope, address_of(request))
         case schemas.TOKEN_EXCHANGE if audience and subject_token_type == ACCESS_TOKEN:
             caller = _subject(request, subject_token)
             return await _acting(await enter(panel.entries, way_of(caller, audience), scope), recording)
@@ -83,15 +84,16 @@ async def token(
     return Token(access_token=access, expires_in=lifetime, scope=" ".join(sorted(given)))
 
 
-async def _of_machine(machines: Machines, form: MachineForm, scope: str) -> tuple[str, frozenset[str]]:
-    """A machine's token, and what it is good for. Raises InvalidRequest, InvalidClient, InvalidScope."""
+async def _of_machine(machines: Machines, form: MachineForm, scope: str, address: str) -> tuple[str, frozenset[str]]:
+    """A machine's token, and what it is good for. Raises InvalidRequest, InvalidClient, InvalidScope,
+    TooManyAttempts."""
     match form:
         case MachineForm(HTTPBasicCredentials(username=name, password=secret), client_secret="", client_assertion=""):
-            return await machine_handlers.token(machines, name, secret, scope)
+            return await machine_handlers.token(machines, name, secret, scope, address)
         case MachineForm(None, client_id=name, client_secret=secret, client_assertion="") if name and secret:
-            return await machine_handlers.token(machines, name, secret, scope)
+            return await machine_handlers.token(machines, name, secret, scope, address)
         case MachineForm(None, client_secret="", client_assertion_type=schemas.JWT_BEARER, client_assertion=assertion):
-            return await machine_handlers.token_by_assertion(machines, assertion, form.client_id, scope)
+            return await machine_handlers.token_by_assertion(machines, assertion, form.client_id, scope, address)
         case _:
             raise InvalidRequest("A machine sends its id and secret, or an assertion with its type, and never both.")
 
