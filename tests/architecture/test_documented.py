@@ -1,7 +1,9 @@
 """What the documents say is there: every limit with its default, every route, every test."""
 
+import ast
 import importlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,26 @@ def test_every_test_that_shows_a_requirement_is_there() -> None:
         file, *tests = re.findall(r"`(.+?)`", names)
         source = (ROOT / "tests" / file).read_text()
         assert [test for test in tests if f"def {test}(" not in source] == [], file
+
+
+def logged() -> Iterator[tuple[str, str, set[str]]]:
+    """Event, level and fields of each line of code that writes to the log."""
+    for source in (path for folder in ("libs", "services") for path in (ROOT / folder).rglob("src/**/*.py")):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and ast.unparse(node.func.value) == "log"
+            ):
+                assert isinstance(node.args[0], ast.Constant), f"{source}:{node.lineno}: an event has one name"
+                yield str(node.args[0].value), node.func.attr, {one.arg for one in node.keywords if one.arg}
+
+
+def test_every_event_of_the_logs_is_in_the_list_with_its_fields() -> None:
+    """F4: and nothing is in the list that no service says."""
+    rows = [line.split(" | ", 3) for line in (ROOT / "docs" / "logs.md").read_text().splitlines() if "`" in line]
+    listed = {(event, row[1]): row[3] for row in rows if len(row) == 4 for event in re.findall("`(.+?)`", row[0])}
+    assert {(event, level) for event, level, _ in logged()} == set(listed)
+    for event, level, fields in logged():
+        missing = {field for field in fields if f"`{field}`" not in listed[event, level]}
+        assert missing == set(), f"{event}: docs/logs.md does not say what these are"

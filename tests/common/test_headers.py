@@ -7,11 +7,12 @@ from pymongo.errors import AutoReconnect
 
 from common.headers import SAFE, SafeHeaders
 from common.http import answer_with_problems
+from common.refusals import Refusals
 
 
 async def ask(path: str) -> httpx.Response:
     app = FastAPI()
-    answer_with_problems(app)
+    answer_with_problems(app, Refusals(1))
     app.add_middleware(SafeHeaders)
 
     @app.get("/mistake")

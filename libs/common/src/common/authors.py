@@ -1,4 +1,4 @@
-"""Who did something: what change histories and the audit log keep of it (E6)."""
+"""Who did something, or asks for it: what change histories, the audit log, logs and spans say of it (E6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,3 +32,18 @@ class Author:
         """What `fields` put into a document."""
         actor = document.get("actor")
         return cls(document["by"], Actor(**actor) if actor else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for something, and whose data he asks for."""
+
+    author: Author
+    partner_id: str
+
+    def names(self) -> dict[str, str]:
+        """As logs and spans say it: `user_id`, `partner_id`, and those of the actor where there is one."""
+        names = {"user_id": self.author.user_id, "partner_id": self.partner_id}
+        if (actor := self.author.actor) is None:
+            return names
+        return names | {"actor_user_id": actor.user_id, "actor_partner_id": actor.partner_id}

@@ -13,6 +13,8 @@ from typing import Any
 from aiokafka import errors as kafka
 from pymongo import errors as mongo
 
+from common.authors import Asker
+
 PROBLEM_BASE = "https://switchboard.dev/problems/"
 
 _DISK_FULL = 14031
@@ -65,9 +67,14 @@ class Problem(Exception):
 
 
 class NotSignedIn(Problem):
-    """401: no token, or one that is not valid any more."""
+    """401: no token, or one that is not valid any more. For the log: which of these (`because`), and whose it was."""
 
     status, code, title = 401, "not-signed-in", "Sign in first"
+
+    def __init__(self, detail: str, *, because: str = "", asker: Asker | None = None, **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.because = because
+        self.asker = asker
 
     def headers(self) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}

@@ -16,6 +16,7 @@ from common.authors import Author
 from common.errors import PROBLEM_BASE, Invalid, Problem, Unavailable, is_own_trouble
 from common.headers import SAFE
 from common.logs import error_code, logger
+from common.refusals import Refusals
 
 log = logger(__name__)
 
@@ -190,8 +191,9 @@ def version_of(if_match: str | None) -> int | None:
     return int(version)
 
 
-def answer_with_problems(app: FastAPI) -> None:
-    """Make every error of `app` a problem document; none of them repeats what was sent."""
+def answer_with_problems(app: FastAPI, refusals: Refusals) -> None:
+    """Make every error of `app` a problem document; none of them repeats what was sent. Refusals are in the log."""
+    app.state.refusals = refusals
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -203,8 +205,15 @@ def _answer(document: dict[str, Any], headers: dict[str, str] | None = None) -> 
     return JSONResponse(document, document["status"], SAFE | (headers or {}), media_type=MEDIA_TYPE)
 
 
-async def _problem(_: Request, error: Exception) -> JSONResponse:
+def _route(request: Request) -> str:
+    """Its template, since the path itself may hold anything."""
+    return getattr(request.scope.get("route"), "path", "?")
+
+
+async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
+    asker = getattr(getattr(request.state, "recording", None), "asker", None)
+    request.app.state.refusals.tell(f"{request.method} {_route(request)}", error, asker)
     return _answer(error.document(), error.headers())
 
 
@@ -228,7 +237,6 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     if is_own_trouble(error):
         return await _problem(request, Unavailable("A part that we depend on is away. Send the same request again."))
-    route = request.scope.get("route")
-    log.error("request_failed", route=getattr(route, "path", "?"), error=error_code(error))
+    log.error("request_failed", route=_route(request), error=error_code(error))
     document = {"type": PROBLEM_BASE + "internal", "title": "Internal error", "status": 500}
     return _answer(document | {"detail": "This is our mistake. The trace id of the request helps us to find it."})

@@ -38,6 +38,7 @@ from common.kafka.connection import Kafka
 from common.kafka.table import Table
 from common.logs import configure_logs, error_code, logger
 from common.mongo import Index, Mongo
+from common.refusals import Refusals
 from common.settings import ServiceSettings
 from common.telemetry import configure_traces, flush_traces, hide_what_was_asked
 
@@ -111,7 +112,7 @@ def service_app(
         silence=timedelta(seconds=settings.revocation_silence_seconds),
     )
     app.state.open_while_acting = open_while_acting
-    answer_with_problems(app)
+    answer_with_problems(app, Refusals(settings.refusals_logged_per_second))
     for router in (*routers, dead_letters_api.router):
         app.include_router(router)
     app.include_router(_health(setup, mongo, kafka, readers, jobs))

@@ -72,6 +72,9 @@ class ServiceSettings(KafkaSettings):
         default=90, gt=0, description="replayed and discarded dead letters are forgotten after this"
     )
 
+    refusals_logged_per_second: int = Field(
+        default=10, ge=1, description="lines about refused requests, of each reason; the next says how many more"
+    )
     audit_unknown_seconds: float = Field(
         default=60, gt=0, description="an audited request is told with an unknown outcome after this"
     )

@@ -19,7 +19,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanK
 from opentelemetry.util.types import AttributeValue
 from structlog.contextvars import bind_contextvars
 
-from common.authors import Author
+from common.authors import Asker
 
 MAX_LINKS: Final = 128
 _PLACES: Final = ("http.target", "http.url", "url.path", "url.query", "url.full")
@@ -37,16 +37,11 @@ def configure_traces(service: str) -> None:
     PymongoInstrumentor().instrument()
 
 
-def say_who_acts(author: Author, partner_id: str) -> None:
+def say_who_acts(asker: Asker) -> None:
     """Put who acts for somebody else, and for whom, into the span of this request and into whatever it logs (E6)."""
-    if author.actor is None:
+    if asker.author.actor is None:
         return
-    names = {
-        "actor_user_id": author.actor.user_id,
-        "actor_partner_id": author.actor.partner_id,
-        "user_id": author.user_id,
-        "partner_id": partner_id,
-    }
+    names = asker.names()
     bind_contextvars(**names)
     trace.get_current_span().set_attributes({f"switchboard.{name}": value for name, value in names.items()})
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from common.audit import handlers
 from common.audit.domain import Deed, Outcome, in_milliseconds, is_id, network_of, target_of
 from common.audit.handlers import Journal, new_deed_id
-from common.authors import Author
+from common.authors import Asker, Author
 from common.logs import error_code, logger
 
 log = logger(__name__)
@@ -25,7 +25,7 @@ class Recording:
     """What one request leaves in the audit log. Whoever knows who asks says so with `asked_by`, before anything is
     done; of a request of which nobody does, nothing is kept."""
 
-    __slots__ = ("_deeds", "_details", "_is_kept", "_journal", "_scope")
+    __slots__ = ("_deeds", "_details", "_is_kept", "_journal", "_scope", "asker")
 
     def __init__(self, journal: Journal, scope: Scope) -> None:
         self._journal = journal
@@ -33,9 +33,12 @@ class Recording:
         self._deeds: list[Deed] = []
         self._details: dict[str, list[str]] = {}
         self._is_kept = False
+        self.asker: Asker | None = None
+        """Who asks, once that is known, whether anything is kept of it or not."""
 
     async def asked_by(self, author: Author, partner_id: str, session_id: str | None) -> None:
         """Keep that this request was begun, if it is one that changes something. Raises a PyMongoError."""
+        self.asker = Asker(author, partner_id)
         if author.actor is None and not self._scope["app"].state.records_everybody:
             return
         self.tried_by(author, partner_id, session_id)
@@ -45,6 +48,7 @@ class Recording:
 
     def tried_by(self, author: Author, partner_id: str, session_id: str | None = None) -> None:
         """Keep that this request was refused, if it is: after the answer, which does not take longer for that."""
+        self.asker = Asker(author, partner_id)
         self._deeds = [self._new_deed(author, partner_id, session_id)]
 
     async def also_in(self, partner_id: str) -> None:

@@ -21,7 +21,7 @@ async def signed_in(
     """The caller of this request, whatever he may do. Who acts for somebody else is in its logs and its span, and what
     he does in the audit log (E6). Raises NotSignedIn, ActingForAnother, Unavailable, RevocationsUnheard."""
     caller = caller_of(request, credentials.credentials if credentials else None)
-    say_who_acts(caller.author, caller.partner_id)
+    say_who_acts(caller.asker)
     recording: Recording = request.state.recording
     await recording.asked_by(caller.author, caller.partner_id, caller.session_id)
     if caller.actor is not None:
@@ -42,7 +42,8 @@ def caller_of(request: Request, token: str | None) -> Caller:
     if not len(check.keys) or not check.revocations.is_known:
         raise Unavailable("What tokens are checked with has not arrived yet.")
     if token is None:
-        raise NotSignedIn("Send `Authorization: Bearer <token>`; identity's POST /sign-in gives one.")
+        words = "Send `Authorization: Bearer <token>`; identity's POST /sign-in gives one."
+        raise NotSignedIn(words, because="no token")
     return check.caller(token)
 
 

@@ -16,7 +16,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from common.auth.revocations import Revocations
-from common.authors import Actor, Author
+from common.authors import Actor, Asker, Author
 from common.errors import NotSignedIn, RevocationsUnheard
 from common.events.identity import SigningKeyChanged
 
@@ -42,6 +42,11 @@ class Caller:
     def author(self) -> Author:
         """As whom a change by this request is remembered."""
         return Author(self.user_id, self.actor)
+
+    @property
+    def asker(self) -> Asker:
+        """As whom logs and spans name him."""
+        return Asker(self.author, self.partner_id)
 
 
 @dataclass(slots=True)
@@ -143,19 +148,20 @@ class TokenCheck:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") != ALGORITHM or header.get("typ") != TOKEN_TYPE:
-                raise NotSignedIn("The token is not one of ours.")
+                raise NotSignedIn("The token is not one of ours.", because="forged")
             kid = str(header.get("kid"))
             key = self.keys.get(kid, self.leeway)
             if key is None:
-                raise NotSignedIn("The token is signed with a key that is not trusted. Sign in again.")
+                words = "The token is signed with a key that is not trusted. Sign in again."
+                raise NotSignedIn(words, because="unknown key")
             claims = jwt.decode(
                 token, key, algorithms=[ALGORITHM], issuer=self.issuer, audience=self.audience,
                 leeway=self.leeway, options={"require": REQUIRED_CLAIMS},
             )  # fmt: skip
         except jwt.ExpiredSignatureError:
-            raise NotSignedIn("The token has expired. Sign in again.") from None
+            raise NotSignedIn("The token has expired. Sign in again.", because="expired") from None
         except jwt.PyJWTError:
-            raise NotSignedIn("The token is not valid. Sign in again.") from None
+            raise NotSignedIn("The token is not valid. Sign in again.", because="forged") from None
         caller = _caller(claims)
         until = int(claims["exp"]) + self.leeway.total_seconds()
         actor_version = _version(claims["act"]) if caller.actor else 0
@@ -169,7 +175,8 @@ class TokenCheck:
             or (caller.session_id is not None and refuse(caller.session_id, 0))
             or (caller.actor is not None and refuse(caller.actor.user_id, checked.actor_version))
         ):
-            raise NotSignedIn("This access was revoked or changed. Get a new token, or sign in again.")
+            words = "This access was revoked or changed. Get a new token, or sign in again."
+            raise NotSignedIn(words, because="revoked", asker=caller.asker)
         if caller.actor is not None and self.revocations.silence() > self.silence.total_seconds():
             raise RevocationsUnheard("Nothing was heard of revocations for some seconds. Send the same request again.")
 
@@ -178,7 +185,7 @@ def _version(claims: Mapping[str, Any]) -> int:
     """Which state of its subject a token was made from."""
     version = claims.get("ver", 0)
     if not isinstance(version, int):
-        raise NotSignedIn("The token is not one of ours.")
+        raise NotSignedIn("The token is not one of ours.", because="forged")
     return version
 
 
@@ -192,7 +199,7 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
         and isinstance(session_id, str | None)
     )
     if not well_formed:
-        raise NotSignedIn("The token is not one of ours.")
+        raise NotSignedIn("The token is not one of ours.", because="forged")
     return Caller(str(claims["sub"]), partner_id, frozenset(map(str, permissions)), session_id, _actor(claims))
 
 
@@ -204,4 +211,4 @@ def _actor(claims: Mapping[str, Any]) -> Actor | None:
         case {"sub": str(user_id), "partner_id": str(partner_id)} if user_id and partner_id:
             return Actor(user_id, partner_id)
         case _:
-            raise NotSignedIn("The token is not one of ours.")
+            raise NotSignedIn("The token is not one of ours.", because="forged")

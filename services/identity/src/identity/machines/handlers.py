@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from common.auth import Caller
 from common.errors import Conflict, NotFound
 from common.ids import new_id
+from common.logs import logger
 from common.relay import StateRelay
 from common.telemetry import current_traceparent
 from identity.domain import check_grant
@@ -29,6 +30,8 @@ from identity.machines.domain import (
 from identity.machines.storage import AssertionStore, MachineStore
 from identity.throttling.domain import Place, place_of
 from identity.throttling.handlers import Throttle, check, miss, of_machine
+
+log = logger(__name__)
 
 
 @dataclass
@@ -187,6 +190,7 @@ async def _token(
 ) -> tuple[str, frozenset[str]]:
     permissions = machine.scoped(scope)
     await machines.store.used(machine, place.id, now)
+    log.info("machine_signed_in", machine=machine.id, partner_id=machine.partner_id)
     grant = Grant(machine.id, machine.partner_id, permissions, machine.version, machine.id)
     return await issue(machines.keys, grant), permissions
 
