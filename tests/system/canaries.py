@@ -6,9 +6,9 @@ import httpx
 
 from common.events.registry import TOPICS, dead_letter_topic
 from tests.support.eventually import unique
-from tests.support.gateways import Gateway
 from tests.support.mail import MailServer
 from tests.support.platform import Service
+from tests.system.outside import Outside
 
 WORD = "canary"
 """Is in every name and text."""
@@ -29,7 +29,7 @@ class Run:
 
     services: dict[str, Service]
     mail: MailServer
-    gateway: Gateway
+    outside: Outside
     nonsense: str = field(default_factory=word)
     secrets: dict[str, str] = field(default_factory=lambda: {})
     links: dict[str, str] = field(default_factory=lambda: {})

@@ -7,33 +7,35 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from common.events import AttachmentRef, CampaignLaunched, MessageSent, OrderCreated, PartnerChanged, encode
+from common.events import (
+    AttachmentRef,
+    CampaignLaunched,
+    MessageRequested,
+    MessageSent,
+    OrderCreated,
+    PartnerChanged,
+    encode,
+)
 from common.events.envelope import Event
-from common.keyring import Keyring, keys_in
-from tests.identity.entering import VERIFIER, connected
-from tests.identity.letters import LINK, letters_to, link_to
-from tests.identity.signing import Key, make_with, show
-from tests.identity.test_machines import make
-from tests.identity.test_machines import token as machine_token
-from tests.identity.test_recovery import follow, forget
-from tests.identity.test_second_factors import challenge, second_step, turn_on
-from tests.identity.test_sessions import bearer, begin, continue_
-from tests.identity.test_sign_in import new_partner
+from common.keyring import keys_in
+from tests.outbox.test_account_stops import try_account
 from tests.outbox.test_reports import SECRET as REPORTS_SECRET
 from tests.outbox.test_reports import body_of, report, reporting
 from tests.outbox.texting import number, sms
+from tests.outbox.token_endpoint import Client, refusal, tokens_shown
 from tests.support.company import PASSWORD, Company, found_company
 from tests.support.eventually import eventually, unique
-from tests.support.gateways import Gateway, Scripted
+from tests.support.gateways import Scripted
 from tests.support.mail import MailServer
-from tests.support.messages import message
+from tests.support.messages import message, sender_account, settled
 from tests.support.platform import KEYRING, Platform, Service
-from tests.support.returns import bounce_of, hand_in
+from tests.support.returns import bounce_of, hand_in, holiday_note
 from tests.support.routes import SERVICES, paths
 from tests.system.canaries import WORD, Run, word
+from tests.system.outside import Outside
+from tests.system.signing_in import RING, enters, signs_in, uses_passkeys, uses_second_factors
 from tests.system.test_every_route import BODIES
 
-RING = Keyring.parse(SecretStr(KEYRING))
 TEXT, CSV = {"Content-Type": "text/plain"}, {"Content-Type": "text/csv"}
 PARAMETERS = ("cursor", "q", "recipient", "order_number", "id")
 FIELDS = ("email", "password", "token", "challenge", "code", "credential")
@@ -41,10 +43,11 @@ FIELDS = ("email", "password", "token", "challenge", "code", "credential")
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-async def do_everything(platform: Platform, mail: MailServer, gateway: Gateway) -> Run:
+async def do_everything(platform: Platform, mail: MailServer, outside: Outside) -> Run:
     """By services whose spans are in their logs."""
-    spans = {"OTEL_TRACES_EXPORTER": "console", "REFRESH_GRACE_SECONDS": "0"}
-    run = Run({name: await platform.service(name, **spans) for name in SERVICES}, mail, gateway)
+    settings = {"OTEL_TRACES_EXPORTER": "console", "REFRESH_GRACE_SECONDS": "0", **outside.settings}
+    run = Run({name: await platform.service(name, **settings) for name in SERVICES}, mail, outside)
+    run.knows("mailbox", outside.mailbox.password)
     for service in run.services.values():
         service.http.event_hooks["response"].append(run.keep_problem)
     run.knows("password", PASSWORD, "another horse battery", word())
@@ -55,8 +58,12 @@ async def do_everything(platform: Platform, mail: MailServer, gateway: Gateway) 
     run.knows("token of the owner", company.headers["Authorization"].removeprefix("Bearer "))
     await signs_in(run)
     await uses_second_factors(run)
+    await uses_passkeys(run)
     await enters(run)
     await sends_mails(run, company)
+    await fetches_files(run, company)
+    await hears_by_mailbox(run, company)
+    await sends_with_tokens(run)
     await sends_texts(run, company)
     await keeps_contacts(run, company)
     await cannot_read_what_comes(run)
@@ -67,72 +74,6 @@ async def do_everything(platform: Platform, mail: MailServer, gateway: Gateway) 
 
     await eventually(is_settled, timeout=20)
     return run
-
-
-async def signs_in(run: Run) -> None:
-    """A session that goes on until its token is used twice; a forgotten password; a machine."""
-    _, email = await new_partner(run.identity, name=word())
-    tokens = await begin(run.identity, email)
-    following = (await continue_(run.identity, tokens)).json()
-    for one in (tokens, following):
-        run.knows(f"session {one['refresh_token'][-5:]}", one["access_token"], one["refresh_token"])
-    await _opens(run, "signing_keys", "signing key")
-    await _opens(run, "sessions", "seed of a session")
-    machine = await make(run.identity, bearer(following))
-    run.knows("machine", machine["client_secret"])
-    run.knows("token of a machine", (await machine_token(run.identity, machine)).json()["access_token"])
-    assert (await machine_token(run.identity, machine | {"client_secret": run.nonsense})).status_code == 401
-    key = Key()
-    assertion = key.signs(await make_with(run.identity, bearer(following), key))
-    run.knows("assertion of a machine", assertion)
-    assert [(await show(run.identity, assertion)).status_code for _ in range(2)] == [200, 401]
-    assert (await continue_(run.identity, tokens)).status_code == 400
-    await forget(run.identity, email)
-    run.links["to a new password"] = await link_to(run.identity, email, "password-reset")
-    wrong = await run.identity.http.post("/sign-in", json={"email": email, "password": run.nonsense})
-    assert wrong.status_code == 401
-    assert (await follow(run.identity, "/password/reset", run.links["to a new password"])).status_code == 204
-    await forget(run.identity, email)
-    run.links["that nobody follows"] = await link_to(run.identity, email, "password-reset", 2)
-
-
-async def _opens(run: Run, collection: str, what: str) -> None:
-    """What is sealed in it, as nobody should see it."""
-    found = await run.identity.database[collection].find().to_list()
-    run.knows(what, *(RING.open(one["sealed"], one["_id"]) for one in found))
-
-
-async def uses_second_factors(run: Run) -> None:
-    """Codes of an app and for recovery; and two who want the same address."""
-    people = [(await new_partner(run.identity))[1] for _ in range(2)]
-    wanted = f"{word()}@shop.example.com"
-    for email in people:
-        tokens = await begin(run.identity, email)
-        change = {"email": wanted, "proof": {"password": PASSWORD}}
-        answer = await run.identity.http.post("/me/email", json=change, headers=bearer(tokens))
-        assert answer.status_code == 202, answer.text
-    links = [LINK.findall(one.content.text)[0][1] for one in await letters_to(run.identity, wanted, "email", 2)]
-    run.links |= {f"to an address {count}": link for count, link in enumerate(links)}
-    answers = [await run.identity.http.post("/email/confirm", json={"token": link}) for link in links]
-    assert [answer.status_code for answer in answers] == [204, 409]
-    app, recovery = await turn_on(run.identity, await begin(run.identity, people[1]))
-    assert app.totp.secret
-    run.knows("seed of codes", app.totp.secret)
-    run.knows("recovery code", *recovery)
-    for code, status in ((run.nonsense, 401), (app.code(), 200), (recovery[0], 200)):
-        answer = await second_step(run.identity, await challenge(run.identity, people[1]), code)
-        assert answer.status_code == status, answer.text
-
-
-async def enters(run: Run) -> None:
-    """A client's account, by exchange and by a code, of which another is left; and leaves it."""
-    master, client = await connected(run.identity)
-    entry, code, left_over = await master.enters(client.id), *[await master.code(client.id) for _ in range(2)]
-    used = (await master.use(code)).json()
-    run.knows("token of an entry", entry["access_token"], used["access_token"], master.own["refresh_token"])
-    run.knows("way into an entry", code, left_over, VERIFIER)
-    left = await run.identity.http.post("/entry/leave", json={}, headers=bearer(entry))
-    assert left.status_code == 200, left.text
 
 
 async def sends_mails(run: Run, company: Company) -> None:
@@ -154,8 +95,7 @@ async def sends_mails(run: Run, company: Company) -> None:
     run.mail.answer(refused, f"550 5.1.1 {WORD}: there is no {refused}")
     files = [AttachmentRef(id=file.json()["id"])]
     for address in (refused, back):
-        wanted = message(company.partner_id, address, attachments=files)
-        await outbox.io.publish(wanted, event_id=wanted.message_id, source="/notifications", trace=SAMPLED)
+        await _sends(run, message(company.partner_id, address, attachments=files))
     [mail] = await eventually(lambda: run.mail.to(back), timeout=20)
     assert b"DKIM-Signature" in mail.content
     assert mail.auth_user
@@ -170,16 +110,55 @@ async def sends_mails(run: Run, company: Company) -> None:
     assert followed.status_code == 200, followed.text
 
 
+async def fetches_files(run: Run, company: Company) -> None:
+    """Two, by URLs that are keys to them: one is there, one is not."""
+    host, names = run.outside.files, (f"/{word()}.txt", f"/{word()}.txt")
+    host.answers[names[0]] = (200, "text/plain", word().encode())
+    for count, name in enumerate(names):
+        key = run.links[f"to a file {count}"] = word()
+        url = f"{host.origin}{name}?key={key}"
+        await _sends(run, message(company.partner_id, f"{word()}@x.example.com", attachments=[AttachmentRef(url=url)]))
+    await eventually(lambda: len(host.asked) >= 2, timeout=20)
+
+
+async def hears_by_mailbox(run: Run, company: Company) -> None:
+    """A mail comes back to the mailbox, and so does something that is none of ours."""
+    mailbox, back = run.outside.mailbox, f"{word()}@x.example.com"
+    await _sends(run, message(company.partner_id, back))
+    [mail] = await eventually(lambda: run.mail.to(back), timeout=20)
+    run.knows("return path to the mailbox", mail.sender.partition("@")[0])
+    mailbox.mails += [holiday_note(mail.sender), bounce_of(mail, diagnostic=f"550 5.1.1 {WORD} {back}")]
+    await eventually(lambda: mailbox.seen == {1, 2}, timeout=20)
+
+
+async def sends_with_tokens(run: Run) -> None:
+    """By an account whose token endpoint repeats in a refusal what it was told, and then gives tokens."""
+    endpoint, office = run.outside.tokens, run.outside.office
+    client = endpoint.add(Client(secret=word(), refresh_token=word(), rotates=True))
+    run.knows("client of a token endpoint", str(client.secret), client.refresh_token)
+    client.answers = [refusal(400, "invalid_grant", f"{WORD}: {client.refresh_token} of {client.secret}")]
+    partner, account = await sender_account(run.outbox, office, **endpoint.account(client, office))
+    assert not (await try_account(run.outbox, partner, account))["works"]
+    await _sends(run, message(partner, f"{word()}@x.example.com"))
+    await settled(run.outbox, partner, "SENT")
+    run.knows("token of a mail account", client.refresh_token, *tokens_shown(office))
+
+
+async def _sends(run: Run, wanted: MessageRequested) -> None:
+    """As notifications does, in a trace that is recorded."""
+    await run.outbox.io.publish(wanted, event_id=wanted.message_id, source="/notifications", trace=SAMPLED)
+
+
 async def sends_texts(run: Run, company: Company) -> None:
     """Through a gateway that repeats its secret and what it was told, and reports that the text did not arrive."""
-    _, account = await reporting(run.outbox, run.gateway, company.partner_id)
-    run.knows("gateway", run.gateway.token, REPORTS_SECRET)
+    _, account = await reporting(run.outbox, run.outside.gateway, company.partner_id)
+    run.knows("gateway", run.outside.gateway.token, REPORTS_SECRET)
     wanted = sms(company.partner_id, number(), word())
     run.numbers.append(wanted.recipient.address.removeprefix("+"))
-    echo = {"message": f"Bearer {run.gateway.token} {wanted.content.text}", "result": {"id": "7"}}
-    run.gateway.script[wanted.recipient.address] = [Scripted(202, json.dumps(echo).encode())]
-    await run.outbox.io.publish(wanted, event_id=wanted.message_id, source="/notifications", trace=SAMPLED)
-    await eventually(run.gateway.posts, timeout=20)
+    echo = {"message": f"Bearer {run.outside.gateway.token} {wanted.content.text}", "result": {"id": "7"}}
+    run.outside.gateway.script[wanted.recipient.address] = [Scripted(202, json.dumps(echo).encode())]
+    await _sends(run, wanted)
+    await eventually(run.outside.gateway.posts, timeout=20)
     reported = await report(run.outbox, account, body_of(("7", "UNDELIV")))
     assert reported.status_code == 200, reported.text
     refused = await report(run.outbox, account, body_of(("7", "DELIVRD")), secret=run.nonsense)

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.gateways import Gateway, listening
 from tests.support.mail import MailServer
 from tests.support.platform import Platform
 from tests.system.canaries import WORD, Found, Run, look_everywhere
 from tests.system.everything import do_everything
+from tests.system.outside import outside
 
 PERSONAL = re.compile(rf"[\w.+-]+@[\w-]+\.\w+|.{{0,30}}{WORD}.{{0,30}}")
 """What is an address, or has the word in it."""
@@ -23,8 +23,8 @@ Places = dict[str, str]
 @pytest.fixture(scope="module")
 async def run(platform: Platform, mail: MailServer) -> Run:
     apart = await platform.apart("canaries")
-    async with listening(Gateway(token=f"{WORD}-gateway")) as gateway:
-        return await do_everything(apart, mail, gateway)
+    async with outside(WORD) as around:
+        return await do_everything(apart, mail, around)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_the_run_was_of_everything(run: Run, found: Found) -> None:
         assert '"kind": "SpanKind.SERVER"' in log
         assert "dead_letter_discarded" in log
     assert len(set(re.findall("problems/([a-z-]+)", found.said["refusals"]))) > 15
-    assert len(run.secrets) > 30
+    assert len(run.secrets) > 40
 
 
 def test_nothing_that_is_said_has_a_secret(run: Run, found: Found) -> None:
