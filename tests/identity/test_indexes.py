@@ -11,6 +11,7 @@ from common.audit.storage import AuditOutbox
 from common.mongo import Mongo
 from identity.audit.storage import AuditStore, Filter
 from identity.connections.storage import ConnectionStore
+from identity.domain import User
 from identity.entry.domain import Way
 from identity.entry.storage import EntryStore
 from identity.machines.storage import AssertionStore, MachineStore
@@ -29,6 +30,7 @@ from tests.support.platform import Platform
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 WAY = Way("prt_1", "usr_1", "prt_2", "ses_1")
 AFTER = (NOW, "x_1")
+USER = User("usr_1", "prt_1", "a@x.example", "Ann", frozenset(), "")
 
 
 @pytest.fixture
@@ -47,6 +49,8 @@ QUERIES: dict[str, Callable[[Mongo], Awaitable[Any]]] = {
     "partners": lambda mongo: Store(mongo).partners_of_all("prt_1", 50),
     "one session": lambda mongo: SessionStore(mongo).going_on_of_all_partners("ses_1"),
     "sessions": lambda mongo: SessionStore(mongo).of_user("prt_1", "usr_1", 0, NOW, "ses_1", 50),
+    "sessions that are too many": lambda mongo: SessionStore(mongo).beyond(USER, 50, NOW),
+    "an own session": lambda mongo: SessionStore(mongo).own("prt_1", "usr_1", "ses_1"),
     "a known address": lambda mongo: SessionStore(mongo).was_at("prt_1", "usr_1", "place"),
     "one machine": lambda mongo: MachineStore(mongo).named_of_all_partners("mch_1"),
     "users by id": lambda mongo: Store(mongo).users_of_all_partners({"usr_1", "usr_2"}),

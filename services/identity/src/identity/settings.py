@@ -29,6 +29,10 @@ class Settings(ServiceSettings):
     hashes_waiting: int = Field(default=100, ge=1, description="so many wait for their turn; more are refused (503)")
     session_days: float = Field(default=30, gt=0, description="a session ends so long after it began")
     session_idle_days: float = Field(default=7, gt=0, description="and so long after it was last continued")
+    sessions_per_user: int = Field(default=50, ge=1, description="with one more, the one that began first ends")
+    fresh_sign_in_minutes: float = Field(
+        default=15, gt=0, description="so long after signing in somebody may end his other sessions"
+    )
     refresh_grace_seconds: float = Field(
         default=10, ge=0, le=60, description="a refresh token may be repeated so long, with the same answer"
     )

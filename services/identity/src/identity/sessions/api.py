@@ -16,6 +16,7 @@ from identity.proofs.domain import SecondStepNeeded
 from identity.schemas import Token
 from identity.second_factors.domain import WrongCode
 from identity.sessions import handlers
+from identity.sessions.domain import SignInTooOld
 from identity.sessions.handlers import Sessions
 from identity.sessions.schemas import (
     Credentials,
@@ -76,15 +77,16 @@ async def list_sessions(
     return page_by_id(found, limit, lambda one: SessionView.of(one, caller.session_id))
 
 
-@router.delete("/sessions", status_code=204, responses=errors(NotSignedIn, ActingForAnother, NotFound))
+@router.delete("/sessions", status_code=204, responses=errors(SignInTooOld, ActingForAnother, NotFound))
 async def sign_out_everywhere(caller: SignedIn, sessions: SessionsDep) -> None:
-    """End every session of the caller; his tokens are refused everywhere within five seconds, this one too."""
+    """End every session of the caller; his tokens are refused everywhere within five seconds, this one too. Takes a
+    sign-in of the last minutes (`sign-in-too-old`)."""
     await handlers.sign_out_everywhere(sessions, caller)
 
 
-@router.delete("/sessions/{session_id}", status_code=204, responses=errors(NotSignedIn, ActingForAnother, NotFound))
+@router.delete("/sessions/{session_id}", status_code=204, responses=errors(SignInTooOld, ActingForAnother, NotFound))
 async def end_session(session_id: str, caller: SignedIn, sessions: SessionsDep) -> None:
-    """Sign out one client of the caller."""
+    """Sign out one client of the caller: this one at any time, another by a sign-in of the last minutes."""
     await handlers.end_session(sessions, caller, session_id)
 
 

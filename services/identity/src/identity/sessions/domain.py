@@ -12,6 +12,7 @@ import hmac
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from common.errors import NotSignedIn
 from identity.domain import OAuthProblem, User
 
 FIRST_PARTY = "switchboard"
@@ -22,6 +23,19 @@ class InvalidGrant(OAuthProblem):
     """The refresh token is not good, or not any more; which of these is nobody's business."""
 
     code, title, error = "invalid-grant", "Sign in again", "invalid_grant"
+
+
+class SignInTooOld(NotSignedIn):
+    """401: what is asked for takes a sign-in of at most `seconds` ago; a client knows what to do by RFC 9470."""
+
+    code, title = "sign-in-too-old", "Sign in again first"
+
+    def __init__(self, fresh: timedelta) -> None:
+        self.seconds = int(fresh.total_seconds())
+        super().__init__("Sign in again, and ask with the new token.", max_age=self.seconds)
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'Bearer error="insufficient_user_authentication", max_age="{self.seconds}"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +69,12 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """How long a session lasts: `idle` after its last use, and `whole` in all."""
+    """How long a session lasts: `idle` after its last use, and `whole` in all. For as long as it is `fresh`, the user's
+    other sessions may be ended by it."""
 
     idle: timedelta
     whole: timedelta
+    fresh: timedelta
 
     def end(self, began_at: datetime, now: datetime) -> datetime:
         return min(began_at + self.whole, now + self.idle)

@@ -22,7 +22,7 @@ from identity.keys.handlers import Keys, issue
 from identity.passkeys.handlers import shown
 from identity.proofs.domain import SecondStepNeeded
 from identity.proofs.handlers import Proofs, check_code, check_password
-from identity.sessions.domain import FIRST_PARTY, InvalidGrant, Lifetime, RefreshToken, Session
+from identity.sessions.domain import FIRST_PARTY, InvalidGrant, Lifetime, RefreshToken, Session, SignInTooOld
 from identity.sessions.storage import SessionStore
 from identity.storage import Store
 from identity.throttling.domain import Place, place_of
@@ -46,6 +46,8 @@ class Sessions:
     user_relay: StateRelay
     lifetime: Lifetime
     grace: timedelta
+    most: int
+    """Of a user."""
     staff_second_factor: bool
 
     @property
@@ -133,7 +135,16 @@ async def begin(
         is_strong=is_strong,
     )
     await sessions.store.add(session)
+    await _end_the_oldest(sessions, user, recording, now)
     return await _issued(sessions, user, session, seed)
+
+
+async def _end_the_oldest(sessions: Sessions, user: User, recording: Recording, now: datetime) -> None:
+    """Of a user who has more sessions than he may have."""
+    for session_id in await sessions.store.beyond(user, sessions.most, now):
+        because = ["too many sessions"]
+        await recording.happened("session ended", Author(user.id), user.partner_id, session_id, because=because)
+        await _end(sessions, user.partner_id, user.id, session_id)
 
 
 async def refresh(sessions: Sessions, text: str, recording: Recording) -> Issued:
@@ -166,14 +177,24 @@ async def _repeated(sessions: Sessions, session: Session, number: int, now: date
 
 
 async def end_session(sessions: Sessions, caller: Caller, session_id: str) -> None:
-    """Sign out one client of the caller's. Raises NotFound."""
+    """Sign out one client of the caller's. Raises NotFound, and SignInTooOld for another than the one he asks with."""
+    if session_id != caller.session_id:
+        await _check_fresh(sessions, caller)
     if not await _end(sessions, caller.partner_id, caller.user_id, session_id):
         raise NotFound("You have no such session.")
 
 
 async def sign_out_everywhere(sessions: Sessions, caller: Caller) -> None:
-    """End every session and refuse every token of the caller, in one write. Raises NotFound."""
+    """End every session and refuse every token of the caller, in one write. Raises NotFound, SignInTooOld."""
+    await _check_fresh(sessions, caller)
     await _sign_out(sessions, caller.partner_id, caller.user_id)
+
+
+async def _check_fresh(sessions: Sessions, caller: Caller) -> None:
+    """Whoever has no more than a token of somebody does not shut him out. Raises SignInTooOld."""
+    own = await sessions.store.own(caller.partner_id, caller.user_id, caller.session_id or "")
+    if own is None or datetime.now(UTC) - own.began_at > sessions.lifetime.fresh:
+        raise SignInTooOld(sessions.lifetime.fresh)
 
 
 async def sign_out_user(sessions: Sessions, caller: Caller, user_id: str) -> None:

@@ -33,8 +33,13 @@ def wire(settings: Settings, mongo: Mongo, kafka: Kafka, identity: Identity, key
         keyring=Keyring.parse(settings.identity_keyring),
         relay=StateRelay(store.sessions.of_all_partners, kafka, "/identity", to_session_ended),
         user_relay=identity.user_relay,
-        lifetime=Lifetime(timedelta(days=settings.session_idle_days), timedelta(days=settings.session_days)),
+        lifetime=Lifetime(
+            idle=timedelta(days=settings.session_idle_days),
+            whole=timedelta(days=settings.session_days),
+            fresh=timedelta(minutes=settings.fresh_sign_in_minutes),
+        ),
         grace=timedelta(seconds=settings.refresh_grace_seconds),
+        most=settings.sessions_per_user,
         staff_second_factor=settings.staff_second_factor,
     )
 

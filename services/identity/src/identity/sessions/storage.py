@@ -9,11 +9,13 @@ from common.events import AccessRevoked
 from common.mongo import Document, Index, Mongo
 from common.relay import announce_index
 from common.resealing import Sealed
+from identity.domain import User
 from identity.sessions.domain import Session
 
 INDEXES = [
     announce_index("sessions"),
     Index("sessions", (("partner_id", 1), ("user_id", 1), ("_id", 1))),
+    Index("sessions", (("partner_id", 1), ("user_id", 1), ("began_at", -1))),
     Index("sessions", (("partner_id", 1), ("user_id", 1), ("place", 1))),
     Index("sessions", (("ends_at", 1),)),
 ]
@@ -57,6 +59,18 @@ class SessionStore:
         query = {"user_id": user_id, "_id": {"$gt": after}, "ended": False, "sign_outs": sign_outs}
         found = self.sessions.of(partner_id).find(query | {"ends_at": {"$gt": now}}, sort=[("_id", 1)], limit=limit)
         return [_session(document) async for document in found]
+
+    async def own(self, partner_id: str, user_id: str, session_id: str) -> Session | None:
+        """One of a user's that was not ended."""
+        query = {"_id": session_id, "user_id": user_id, "ended": False}
+        document = await self.sessions.of(partner_id).find_one(query)
+        return _session(document) if document else None
+
+    async def beyond(self, user: User, most: int, now: datetime) -> list[str]:
+        """Those of a user that go on, but for the `most` that began last, by id."""
+        query = {"user_id": user.id, "ended": False, "sign_outs": user.sign_outs, "ends_at": {"$gt": now}}
+        found = self.sessions.of(user.partner_id).find(query, sort=[("began_at", -1)], skip=most)
+        return [document["_id"] async for document in found]
 
     async def was_at(self, partner_id: str, user_id: str, place: str) -> bool:
         """True when one of his sessions that are not forgotten yet began there."""
