@@ -33,6 +33,16 @@ def test_a_services_own_settings_are_in_its_readme_with_their_defaults(service: 
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_every_secret_setting_is_in_the_inventory_of_keys(service: str) -> None:
+    """B11: who holds it, for how long, and how it is replaced."""
+    rows = [line.split("|")[1] for line in (ROOT / "docs" / "keys.md").read_text().splitlines() if line.startswith("|")]
+    settings = importlib.import_module(f"{service}.settings").Settings
+    secret = {name.upper() for name, field in settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    assert secret >= {"MONGO_URL", "KAFKA_PASSWORD"}
+    assert [name for name in secret if not any(f"`{name}`" in row for row in rows)] == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_every_route_is_in_the_readme(service: str) -> None:
     """Read off the routes themselves, so that a new one without a line fails."""
     from tests.contracts.test_contracts import DOCUMENTS
