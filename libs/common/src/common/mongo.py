@@ -1,5 +1,6 @@
 """MongoDB: the client, indexes beside their queries, and the one place where a query gets its partner."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ Document = dict[str, Any]
 Change = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """Of an update: operators, or a pipeline."""
 
+PARTS, SMALLEST_PART = 2, 100
+"""Of many documents that are inserted at once."""
 _DUPLICATE_KEY = 11000
 
 
@@ -148,12 +151,23 @@ def behind(position: tuple[datetime, str] | None, by: str = "at") -> Document:
 
 
 async def insert_new(collection: AsyncCollection[Document], documents: Sequence[Document]) -> set[Any]:
-    """Insert those of `documents` whose `_id` is not there yet, in one bulk; the rest stay as they are.
+    """Insert those of `documents` whose `_id` is not there yet; the rest stay as they are.
 
-    Returns the `_id`s that were there already. Raises BulkWriteError for any other trouble.
+    Many go in parts at the same time, since the database works on one bulk with one core. Returns the `_id`s that were
+    there already. Raises BulkWriteError for any other trouble, once every part is through.
     """
-    if not documents:
-        return set()
+    size = max(SMALLEST_PART, -(-len(documents) // PARTS))
+    parts = [documents[start : start + size] for start in range(0, len(documents), size)]
+    done = await asyncio.gather(*(_insert_part(collection, part) for part in parts), return_exceptions=True)
+    there: set[Any] = set()
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+        there |= one
+    return there
+
+
+async def _insert_part(collection: AsyncCollection[Document], documents: Sequence[Document]) -> set[Any]:
     try:
         await collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
