@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from common.events import OrderCreated
 from common.jobs import Stop
 from common.kafka.connection import Kafka
-from common.kafka.polling import poll
+from common.kafka.polling import nothing_fetched, poll
 from common.settings import KafkaSettings
 from tests.support.eventually import unique
 from tests.support.platform import Platform
@@ -44,3 +44,13 @@ async def test_who_waits_for_records_ends_at_once_when_it_must(consumer: AIOKafk
         waiting = asyncio.create_task(poll(consumer, stop, LONG))
         stop.set()
         assert not await waiting
+
+
+async def test_nothing_is_fetched_while_much_is_worked_on_and_then_all_of_it(
+    apart: Platform, consumer: AIOKafkaConsumer
+) -> None:
+    async with asyncio.timeout(20):
+        with nothing_fetched(consumer):
+            await apart.io.publish(OrderCreated(partner_id="prt_x", order_number="n-1"), event_id="n-1")
+            assert not await poll(consumer, Stop(), seconds=1)
+        assert await poll(consumer, Stop(), LONG)

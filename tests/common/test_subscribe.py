@@ -82,6 +82,24 @@ async def test_everything_published_is_handled_once_when_nothing_fails(apart: Pl
     assert sorted(reader.seen) == sorted(numbers)
 
 
+async def test_a_backlog_is_handled_once_in_batches_that_are_not_too_large(apart: Platform) -> None:
+    """F6: and what it did is committed, the last of it too."""
+    numbers = [f"n-{i}" for i in range(1_000)]
+    of = [OrderCreated(partner_id=f"prt_{i % 3}", order_number=number) for i, number in enumerate(numbers)]
+    await apart.io.publish_many(list(zip(numbers, of, strict=True)))
+    reader, next_one = Reader(apart, kafka_batch=30), Reader(apart)
+    reader.start()
+    await eventually(lambda: len(reader.seen) >= len(numbers))
+    await reader.stop()
+    assert sorted(reader.seen) == sorted(numbers)
+    assert max(map(len, reader.batches)) <= 30
+    next_one.start()
+    await apart.io.publish(order("last"), event_id="last")
+    await eventually(lambda: next_one.seen)
+    await next_one.stop()
+    assert next_one.seen == ["last"]
+
+
 async def test_a_restarted_reader_goes_on_where_the_effects_ended(apart: Platform) -> None:
     """F6: what was committed does not come again."""
     first = Reader(apart)

@@ -15,6 +15,7 @@ after an empty poll and five seconds after an error. So it makes the consumer, a
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -28,7 +29,7 @@ from common.events.envelope import Event, Received, State, decode
 from common.jobs import Backoff, Pace, Stop, Stopped
 from common.kafka.connection import Kafka
 from common.kafka.dead_letters import DeadLetter, FloodGate, set_aside
-from common.kafka.polling import IDLE_SECONDS, poll
+from common.kafka.polling import IDLE_SECONDS, nothing_fetched, poll
 from common.logs import error_code, logger
 from common.telemetry import TRACER, continue_trace, links_to, traceparent_of
 
@@ -104,22 +105,24 @@ class Subscription(Generic[E]):
         committed_at = 0.0
         pace = Pace(self._kafka.settings.kafka_pace_ms / 1000)
         while not self._stop.is_set():
-            await pace.turn()
-            polled = await poll(consumer, self._stop, COMMIT_AFTER_SECONDS if done else IDLE_SECONDS, self._batch)
+            seconds = COMMIT_AFTER_SECONDS if done else IDLE_SECONDS
+            polled = await poll(consumer, self._stop, seconds, self._batch)
             records = [record for part in polled.values() for record in part]
-            if records:
-                await self._process(records)
-                done |= {tp: part[-1].offset + 1 for tp, part in polled.items() if part}
-            # What was taken from us meanwhile comes again at another member; its offsets are not ours to commit.
-            done = {tp: offset for tp, offset in done.items() if tp in consumer.assignment()}
-            self._measure_lag(consumer, done)
-            if done and (not records or time.monotonic() - committed_at > COMMIT_EVERY_SECONDS):
-                await self._commit(consumer, done)
-                done, committed_at = {}, time.monotonic()
-            if self._flood.is_flooded:
-                self.trouble = "stopped: too many dead letters"
-                log.error("dead_letter_flood", topic=self.topic)
-                await self._stop.wait()
+            with nothing_fetched(consumer) if len(records) == self._batch else nullcontext():
+                if records:
+                    await self._process(records)
+                    done |= {tp: part[-1].offset + 1 for tp, part in polled.items() if part}
+                # What was taken from us meanwhile comes again at another member; its offsets are not ours to commit.
+                done = {tp: offset for tp, offset in done.items() if tp in consumer.assignment()}
+                self._measure_lag(consumer, done)
+                if done and (not records or time.monotonic() - committed_at > COMMIT_EVERY_SECONDS):
+                    await self._commit(consumer, done)
+                    done, committed_at = {}, time.monotonic()
+                if self._flood.is_flooded:
+                    self.trouble = "stopped: too many dead letters"
+                    log.error("dead_letter_flood", topic=self.topic)
+                    await self._stop.wait()
+                await pace.turn()
         if done:
             await self._commit(consumer, done)
 
