@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ class Connection(asyncio.Protocol):
     """A kept connection: one request at a time."""
 
     def __init__(self) -> None:
+        self.is_open = True
         self._received = b""
         self._answer: asyncio.Future[int] | None = None
         self._transport: asyncio.WriteTransport | None = None
@@ -49,8 +51,9 @@ class Connection(asyncio.Protocol):
                 self._answer.set_result(int(head[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(exc or ConnectionError("the connection was closed"))
+            self._answer.set_exception(ConnectionError("the connection was closed"))
 
     def close(self) -> None:
         if self._transport is not None:
@@ -65,8 +68,15 @@ class Client:
     _free: list[Connection] = field(default_factory=lambda: [])
 
     async def ask(self, asked: bytes) -> int:
-        """The status of the answer."""
-        connection = self._free.pop() if self._free else await self._connect()
+        """The status of the answer. A kept connection may be closed in the moment it is used again: then another is."""
+        while self._free:
+            connection = self._free.pop()
+            if connection.is_open:
+                with suppress(ConnectionError):
+                    return await self._ask(connection, asked)
+        return await self._ask(await self._connect(), asked)
+
+    async def _ask(self, connection: Connection, asked: bytes) -> int:
         status = await connection.ask(asked)
         self._free.append(connection)
         return status
