@@ -12,6 +12,7 @@ from bench.latency import p99
 from bench.load import Client, as_many_as_go, at_a_pace, request
 from bench.runner import Row, in_turn
 from bench.setting import platform
+from identity.passwords.clients import LANES
 from tests.identity.test_sign_in import PASSWORD, new_partner, sign_in
 from tests.support.needs import cpu_seconds
 from tests.support.platform import Platform, Service, free_port
@@ -71,7 +72,7 @@ async def per_core(service: Service) -> float:
 
 async def hashes_per_second() -> float:
     """Passwords that are checked by as many threads, and nothing else."""
-    hasher, loop = PasswordHasher(), asyncio.get_running_loop()
+    hasher, loop = PasswordHasher(parallelism=LANES), asyncio.get_running_loop()
     known = hasher.hash(PASSWORD)
     with ThreadPoolExecutor(HASHES_AT_ONCE) as threads:
         return await as_many_as_go(

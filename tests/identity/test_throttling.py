@@ -86,19 +86,6 @@ async def test_right_passwords_cost_nothing(identity: Service) -> None:
     assert [(await attempt(identity, email, HOME, PASSWORD)).status_code for _ in range(TRIES + 2)] == [200] * 5
 
 
-async def test_a_storm_of_sign_ins_is_told_so_and_costs_nobody_a_try(platform: Platform) -> None:
-    """E6: few passwords are checked at once, few wait; the others are refused at once, and may come again."""
-    settings = {"HASHES_AT_ONCE": "1", "HASHES_WAITING": "1", "SIGN_IN_TRIES": "10", "SIGN_IN_TRY_SECONDS": "3600"}
-    identity = await platform.service("identity", instance="storm", **settings)
-    _, email = await new_partner(identity)
-    for _ in range(3):
-        answers = await asyncio.gather(*(attempt(identity, email, HOME, PASSWORD) for _ in range(8)))
-        assert {answer.status_code for answer in answers} == {200, 503}
-        refused = next(answer for answer in answers if answer.status_code == 503)
-        assert refused.headers["retry-after"] == "1"
-    assert (await attempt(identity, email, HOME, PASSWORD)).status_code == 200
-
-
 async def test_tries_come_back_with_time(platform: Platform) -> None:
     """E6."""
     settings = {"SIGN_IN_TRIES": "1", "SIGN_IN_TRY_SECONDS": "0.2"}

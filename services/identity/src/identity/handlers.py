@@ -12,7 +12,6 @@ from common.events import Language
 from common.ids import new_id
 from common.relay import StateRelay
 from common.telemetry import current_traceparent
-from identity.clients import Passwords
 from identity.domain import (
     OWNER_PERMISSIONS,
     PLATFORM,
@@ -24,6 +23,7 @@ from identity.domain import (
 from identity.mails import handlers as mail_handlers
 from identity.mails.domain import Addressee, LetterKind, Mailing
 from identity.mails.handlers import Mails
+from identity.passwords.clients import Passwords
 from identity.storage import Store
 
 PLATFORM_NAME: tuple[str, Language] = ("Switchboard", "en")
@@ -76,7 +76,8 @@ async def _is_unfinished(identity: Identity, owner: User, password: str | None) 
         return False
     if password is None:
         return owner.is_invited
-    return await identity.passwords.matches(password, owner.password_hash)
+    async with identity.passwords.turn():
+        return await identity.passwords.matches(password, owner.password_hash)
 
 
 async def _add_user(

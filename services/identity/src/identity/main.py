@@ -12,12 +12,13 @@ from common.service import service_app
 from identity import api, storage
 from identity.account import main as account_main
 from identity.audit import main as audit_main
-from identity.clients import Passwords
 from identity.handlers import Identity
 from identity.keys import main as keys_main
 from identity.machines import main as machines_main
 from identity.mails import main as mails_main
 from identity.panel import main as panel_main
+from identity.passwords.clients import Passwords
+from identity.passwords.domain import Limits
 from identity.proofs import main as proofs_main
 from identity.revocation.jobs import Heart, heartbeat
 from identity.second_factors import main as second_factors_main
@@ -51,7 +52,8 @@ def wire(settings: Settings) -> Wired:
     mongo, kafka = Mongo(settings), Kafka(settings)
     store = storage.Store(mongo)
     identity = Identity(
-        store=store, passwords=Passwords(settings.hashes_at_once, settings.hashes_waiting),
+        store=store,
+        passwords=Passwords(Limits(settings.hashes_at_once, settings.hashes_waiting, settings.hashes_wait_seconds)),
         mails=mails_main.wire(settings, mongo, kafka),
         partner_relay=StateRelay(store.partners.of_all_partners, kafka, "/identity", storage.to_partner_changed),
         user_relay=StateRelay(store.users.of_all_partners, kafka, "/identity", storage.to_access_revoked),

@@ -27,6 +27,7 @@ class Settings(ServiceSettings):
         default=2, ge=1, description="passwords checked at the same time; each takes a core and 64 MB"
     )
     hashes_waiting: int = Field(default=100, ge=1, description="so many wait for their turn; more are refused (503)")
+    hashes_wait_seconds: float = Field(default=10, gt=0, description="nobody waits longer for his turn (503)")
     session_days: float = Field(default=30, gt=0, description="a session ends so long after it began")
     session_idle_days: float = Field(default=7, gt=0, description="and so long after it was last continued")
     sessions_per_user: int = Field(default=50, ge=1, description="with one more, the one that began first ends")

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from common.errors import Unavailable
-from identity.clients import Passwords
 from identity.domain import User, WrongCredentials
 from identity.passkeys.domain import WrongPasskey
 from identity.passkeys.handlers import Passkeys, shown
+from identity.passwords.clients import Passwords
 from identity.proofs.domain import Proof
 from identity.second_factors.domain import WrongCode
 from identity.second_factors.handlers import SecondFactors, use
@@ -25,17 +24,12 @@ class Proofs:
 
 
 async def check_password(proofs: Proofs, user: User | None, email: str, password: str, place: Place) -> User:
-    """The user, if it is his password.
+    """The user, if it is his password; in a turn of `proofs.passwords`.
 
-    Raises WrongCredentials, in the same words and time whatever was wrong; TooManyAttempts; and Unavailable, which uses
-    no try, when too many sign in at once.
+    Raises WrongCredentials, in the same words and time whatever was wrong; TooManyAttempts.
     """
     taken = await take(proofs.throttle, email.casefold(), place)
-    try:
-        is_his = await proofs.passwords.matches(password, user.password_hash if user else None)
-    except Unavailable:
-        await give_back(proofs.throttle, taken)
-        raise
+    is_his = await proofs.passwords.matches(password, user.password_hash if user else None)
     if not is_his or user is None:
         raise WrongCredentials("Check both and try again.")
     await give_back(proofs.throttle, taken)
@@ -56,12 +50,13 @@ async def check_code(proofs: Proofs, user: User, code: str, place: Place) -> Non
 async def prove(proofs: Proofs, user: User, proof: Proof, place: Place) -> None:
     """Whoever is signed in proves again who he is, as if he signed in now: a stolen token changes nothing for good.
 
-    Raises WrongPasskey, ChallengeGone, WrongCredentials, WrongCode, TooManyAttempts.
+    Raises WrongPasskey, ChallengeGone, WrongCredentials, WrongCode, TooManyAttempts, TooManySignIns.
     """
     if proof.passkey is not None:
         if (await shown(proofs.passkeys, proof.passkey)).id != user.id:
             raise WrongPasskey
         return
-    await check_password(proofs, user, user.email, proof.password, place)
+    async with proofs.passwords.turn(place.id):
+        await check_password(proofs, user, user.email, proof.password, place)
     if user.has_second_factor:
         await check_code(proofs, user, proof.code, place)

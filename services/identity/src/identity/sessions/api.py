@@ -12,6 +12,7 @@ from identity.challenges.domain import ChallengeGone
 from identity.domain import OwnerFixed, WrongCredentials
 from identity.passkeys.domain import WrongPasskey
 from identity.passkeys.handlers import begin_showing
+from identity.passwords.domain import TooManySignIns
 from identity.proofs.domain import SecondStepNeeded
 from identity.schemas import Token
 from identity.second_factors.domain import WrongCode
@@ -35,11 +36,12 @@ router = APIRouter(tags=["sign-in"])
 FOR_USERS = errors(NotSignedIn, PermissionMissing, Invalid, NotFound, OwnerFixed)
 
 
-@router.post("/sign-in", responses=errors(WrongCredentials, SecondStepNeeded, TooManyAttempts, Invalid))
+@router.post("/sign-in", responses=errors(WrongCredentials, SecondStepNeeded, TooManyAttempts, TooManySignIns, Invalid))
 async def sign_in(credentials: Credentials, sessions: SessionsDep, recording: RecordingDep, request: Request) -> Token:
     """E-mail and password for an access token that every service accepts, and a refresh token.
 
     Whoever has a second factor gets 401 `second-step-needed` with a challenge for `POST /sign-in/second-step` instead.
+    While very many sign in, 503 `too-many-sign-ins` says when to come again; it uses no try.
     """
     password = credentials.password.get_secret_value()
     issued = await handlers.sign_in(sessions, credentials.email, password, *_client(request), recording)

@@ -69,13 +69,13 @@ async def sign_in(
     sessions: Sessions, email: str, password: str, client: str, address: str, recording: Recording
 ) -> Issued:
     """A new session. Raises WrongCredentials, in the same words and time whatever was wrong; SecondStepNeeded;
-    TooManyAttempts; and Unavailable when too many sign in at once."""
-    sessions.proofs.passwords.check_room()
-    user = await sessions.users.user_by_email_of_all_partners(email.casefold())
-    place = await place_for(sessions, user, address)
-    if user is not None:
-        recording.tried_by(Author(user.id), user.partner_id)
-    user = await check_password(sessions.proofs, user, email, password, place)
+    TooManyAttempts; and TooManySignIns, before it is looked up who that is."""
+    async with sessions.proofs.passwords.turn(place_of(address)):
+        user = await sessions.users.user_by_email_of_all_partners(email.casefold())
+        place = await place_for(sessions, user, address)
+        if user is not None:
+            recording.tried_by(Author(user.id), user.partner_id)
+        user = await check_password(sessions.proofs, user, email, password, place)
     if user.has_second_factor:
         challenges = sessions.challenges
         await recording.about(because=["a second step is needed"])
