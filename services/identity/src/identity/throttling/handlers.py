@@ -73,8 +73,7 @@ async def _take_all(throttle: Throttle, budgets: Sequence[tuple[str, Budget]], n
 
 async def give_back(throttle: Throttle, taken: Sequence[str]) -> None:
     """It was no wrong try."""
-    for key in taken:
-        await throttle.store.give_back(key)
+    await throttle.store.give_back(taken)
 
 
 async def forget(throttle: Throttle) -> None:

@@ -1,6 +1,6 @@
 """The documents of budgets: how much of each is used, and when that was true."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,8 +34,8 @@ class AttemptStore:
         waits = [budgets[one["_id"]].wait(one["used"], (now - one["at"]).total_seconds()) for one in found]
         return max(waits, default=0.0)
 
-    async def give_back(self, key: str) -> None:
-        await self.attempts.update_one({"_id": key}, {"$inc": {"used": -1}})
+    async def give_back(self, keys: Sequence[str]) -> None:
+        await self.attempts.update_many({"_id": {"$in": list(keys)}}, {"$inc": {"used": -1}})
 
     async def forget(self, before: datetime) -> None:
         """Forget the budgets that nobody asked for since."""
