@@ -125,13 +125,20 @@ def every(seconds: float, name: str, work: Callable[[], Awaitable[None]], *, at_
 
 
 def whenever(
-    woken: asyncio.Event, name: str, work: Callable[[], Awaitable[object]], seconds: float = LEFT_BEHIND_SECONDS
+    woken: asyncio.Event,
+    name: str,
+    work: Callable[[], Awaitable[object]],
+    seconds: float = LEFT_BEHIND_SECONDS,
+    *,
+    apart: float = 0.0,
 ) -> Job:
     """The job that does `work` when it is `woken`, after `seconds` in any case, and again at once while that returns
-    that something was done."""
+    that something was done; but never two in less than `apart` seconds."""
 
     async def run(stop: Stop) -> None:
+        pace = Pace(apart)
         while not stop.is_set():
+            await pace.turn()
             woken.clear()
             if not await work():
                 await stop.wait_or(woken, seconds)

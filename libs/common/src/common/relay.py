@@ -11,7 +11,7 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
 from common.events.envelope import Outgoing, State, encode, tombstone
-from common.jobs import LEFT_BEHIND_SECONDS, Stop
+from common.jobs import LEFT_BEHIND_SECONDS, Pace, Stop
 from common.kafka.connection import Kafka
 from common.mongo import Document, Index
 
@@ -27,13 +27,21 @@ class StateRelay:
     """Publishes the documents of a collection whose state changed."""
 
     def __init__(
-        self, collection: AsyncCollection[Document], kafka: Kafka, source: str, to_event: Callable[[Document], State]
+        self,
+        collection: AsyncCollection[Document],
+        kafka: Kafka,
+        source: str,
+        to_event: Callable[[Document], State],
+        *,
+        apart: float = 0.0,
     ) -> None:
+        """`apart`: rounds begin at least so many seconds one after the other."""
         self._collection = collection
         self._kafka = kafka
         self._source = source
         self._to_event = to_event
         self._wake = asyncio.Event()
+        self._pace = Pace(apart)
 
     def wake(self) -> None:
         """Say that something was written; without it the relay finds it within `LEFT_BEHIND_SECONDS`."""
@@ -42,6 +50,7 @@ class StateRelay:
     async def run(self, stop: Stop) -> None:
         """Publish what is marked until `stop`."""
         while not stop.is_set():
+            await self._pace.turn()
             self._wake.clear()
             if await self.publish_due() < BATCH:
                 await stop.wait_or(self._wake, LEFT_BEHIND_SECONDS)

@@ -1,5 +1,6 @@
 """Wires the audit log."""
 
+from common.audit.jobs import APART_SECONDS
 from common.jobs import Job
 from common.kafka.connection import Kafka
 from common.mongo import Mongo
@@ -15,7 +16,8 @@ __all__ = ["INDEXES", "AuditLog", "jobs", "router", "subscriptions", "wire"]
 def wire(mongo: Mongo, kafka: Kafka) -> AuditLog:
     """Its use cases."""
     store = AuditStore(mongo)
-    return AuditLog(store, StateRelay(store.entries.of_all_partners, kafka, "/identity", to_audit_sealed))
+    entries = store.entries.of_all_partners
+    return AuditLog(store, StateRelay(entries, kafka, "/identity", to_audit_sealed, apart=APART_SECONDS))
 
 
 def jobs(log: AuditLog) -> list[Job]:
