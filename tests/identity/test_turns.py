@@ -1,6 +1,10 @@
 """Whose turn it is, when many wait (E6)."""
 
-from identity.passwords.domain import Turns
+import asyncio
+from contextlib import AsyncExitStack, suppress
+
+from identity.passwords.clients import READY, Passwords
+from identity.passwords.domain import Limits, Turns
 
 
 def turns_of(turns: Turns[str]) -> list[str]:
@@ -46,3 +50,24 @@ def test_who_leaves_makes_room() -> None:
     turns.remove("a", "a1")
     assert turns.add("b", "b1") is None
     assert turns_of(turns) == ["b1"]
+
+
+async def test_a_turn_that_comes_to_one_who_has_just_gone_is_the_next_ones() -> None:
+    """E6: or with each there would be one less, until nobody can sign in."""
+    passwords = Passwords(Limits(at_once=1, waiting=10, wait_seconds=60))
+
+    async def has_a_turn() -> None:
+        async with passwords.turn():
+            pass
+
+    async with AsyncExitStack() as taken:
+        for _ in range(READY):
+            await taken.enter_async_context(passwords.turn())
+        goes = asyncio.create_task(has_a_turn())
+        await asyncio.sleep(0)
+    goes.cancel()
+    with suppress(asyncio.CancelledError):
+        await goes
+    async with AsyncExitStack() as all_of_them:
+        for _ in range(READY):
+            await asyncio.wait_for(all_of_them.enter_async_context(passwords.turn()), 5)

@@ -71,6 +71,10 @@ class Passwords:
             displaced.set_result(False)
         try:
             await asyncio.wait([turn], timeout=self._wait_seconds)
+        except asyncio.CancelledError:
+            if turn.done() and turn.result():  # it came in the same moment: the next one's
+                self._end_turn()
+            raise
         finally:
             if not turn.done():
                 self._turns.remove(source, turn)
