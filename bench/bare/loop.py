@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
@@ -9,6 +10,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from common.events import Event
+from common.kafka.polling import nothing_fetched
 
 BATCH = 500
 PREFIX, BOOTSTRAP = os.environ["KAFKA_PREFIX"], os.environ["KAFKA_BOOTSTRAP"]
@@ -32,6 +34,7 @@ async def consume(model: type[E], handle: Callable[[Sequence[E]], Awaitable[None
     while True:
         polled = await consumer.getmany(timeout_ms=300, max_records=BATCH)
         records = [record for part in polled.values() for record in part]
-        if records:
-            await handle([model.model_validate_json(record.value or b"") for record in records])
-            await consumer.commit()
+        with nothing_fetched(consumer) if len(records) == BATCH else nullcontext():
+            if records:
+                await handle([model.model_validate_json(record.value or b"") for record in records])
+                await consumer.commit()
