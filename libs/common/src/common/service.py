@@ -119,7 +119,9 @@ def service_app(
     app.state.records_everybody = records_everybody
     app.add_middleware(Recorded, journal=journal)
     app.add_middleware(SafeHeaders)
-    FastAPIInstrumentor.instrument_app(app, server_request_hook=hide_what_was_asked, excluded_urls=HEALTH_PATHS)
+    FastAPIInstrumentor.instrument_app(
+        app, server_request_hook=hide_what_was_asked, excluded_urls=HEALTH_PATHS, exclude_spans=["receive", "send"]
+    )
     return app
 
 
