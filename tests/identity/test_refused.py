@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from common.auth import Permission
+from tests.identity.entering import EXCHANGE
 from tests.identity.test_machines import make, owner_of_new_partner, token
 from tests.identity.test_sessions import bearer, begin
 from tests.identity.test_sign_in import new_partner
@@ -96,6 +97,18 @@ async def test_a_token_that_is_not_good_is_in_the_log_of_whatever_service(platfo
         assert who(line) == its, because
     for text in (secret, forged, expired, revoked["access_token"]):
         assert text not in contacts.log_text()
+
+
+async def test_a_token_that_is_not_good_is_in_the_log_also_when_it_is_exchanged(platform: Platform) -> None:
+    """E6: though OAuth has another answer for it."""
+    identity = await platform.service("identity", instance="refused")
+    forged = identity.tokens.sign(unique("prt")) + "x"
+    form = {"grant_type": EXCHANGE, "audience": unique("prt"), "subject_token": forged}
+    answer = await identity.http.post("/token", data=form)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    line = await refused(identity, "POST /token", "not-signed-in")
+    assert (line["because"], who(line)) == ("forged", {})
+    assert forged not in identity.log_text()
 
 
 @pytest.mark.parametrize("acts", [False, True])

@@ -210,10 +210,15 @@ def _route(request: Request) -> str:
     return getattr(request.scope.get("route"), "path", "?")
 
 
+def tell_refusal(request: Request, problem: Problem) -> None:
+    """Log it, if it is a refusal: for whoever answers it with another problem."""
+    asker = getattr(getattr(request.state, "recording", None), "asker", None)
+    request.app.state.refusals.tell(f"{request.method} {_route(request)}", problem, asker)
+
+
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    asker = getattr(getattr(request.state, "recording", None), "asker", None)
-    request.app.state.refusals.tell(f"{request.method} {_route(request)}", error, asker)
+    tell_refusal(request, error)
     return _answer(error.document(), error.headers())
 
 

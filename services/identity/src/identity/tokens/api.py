@@ -10,7 +10,7 @@ from common.audit.requests import Recording, RecordingDep
 from common.auth import Caller, caller_of
 from common.authors import Actor, Author
 from common.errors import Conflict, Invalid, NotSignedIn
-from common.http import address_of, errors, provided
+from common.http import address_of, errors, provided, tell_refusal
 from identity.domain import InvalidRequest, UnsupportedGrant
 from identity.entry.handlers import Entered, enter
 from identity.keys.handlers import Keys
@@ -63,7 +63,8 @@ async def token(
     A machine sends id and secret by HTTP Basic or in the form, or a `client_assertion` that it signed (RFC 7523). A
     master user exchanges his own access token (`subject_token`, RFC 8693) for one of the client whose id is the
     `audience`, or brings a code of his panel with its `code_verifier`. `scope` narrows what the token is good for.
-    Errors are problem documents with OAuth's `error` and `error_description` in them.
+    Errors are problem documents; those that OAuth knows have its `error` and `error_description` in them. It knows none
+    for 429: `Retry-After` says when to come again.
     """
     match grant_type:
         case "refresh_token" if refresh_token:
@@ -103,6 +104,7 @@ def _subject(request: Request, token: str) -> Caller:
     try:
         caller = caller_of(request, token)
     except NotSignedIn as error:
+        tell_refusal(request, error)
         raise InvalidRequest(error.detail) from None
     if caller.actor is not None:
         raise InvalidRequest("A token that acts for somebody is never exchanged; go back to your panel.")
