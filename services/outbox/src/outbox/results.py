@@ -34,7 +34,7 @@ log = logger(__name__)
 
 WRITE_EVERY_SECONDS = 0.03
 LOOK_EVERY_SECONDS = 1.0
-MOST_AT_ONCE = 250
+MOST_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
