@@ -40,13 +40,14 @@ async def bench() -> Sequence[Row]:
             loaded = {service.name: memory_mb(service) for service in services}
             launched = await launch_campaign(at)
             sent = await publish_paced(at, first=PER_SECOND * (WARM_SECONDS + SECONDS))
-            told_per_second = await partners_told(at) / (time.monotonic() - launched)
+            seconds, left = time.monotonic() - launched, await campaign_mails_sent(at)
+            await partners_told(at)
             beside = await took_ms(sink, sent)
     rows = [
         Row(f"latency: event to accepted mail, p50 at {PER_SECOND}/s", statistics.median(alone), "ms"),
         Row("latency: the same, p99", p99(alone), "ms", goal=GOAL_P99_MS, at_most=True),
         Row("latency: p99 beside a campaign", p99(beside), "ms", p99(alone), GOAL_BESIDE_CAMPAIGN, at_most=True),
-        Row("latency: its partners told meanwhile", told_per_second, "partners/s"),
+        Row("latency: the campaign's mails meanwhile", left / seconds, "mails/s"),
     ]
     for name in SERVICES:
         rows.append(Row(f"memory: {name}, idle", idle[name], "MB"))
@@ -97,6 +98,12 @@ async def partners_told(at: Platform) -> int:
     if found and found["done"]:
         raise RuntimeError("the campaign ended before the orders: it needs more partners")
     return found["served"] if found else 0
+
+
+async def campaign_mails_sent(at: Platform) -> int:
+    """How many of the campaign's mails left."""
+    messages = (await at.service("outbox")).database["messages"]
+    return await messages.count_documents({"kind": "campaign.launched", "status": "SENT"})
 
 
 async def publish_paced(at: Platform, first: int) -> dict[int, float]:

@@ -1,5 +1,6 @@
 """An event that concerns many partners: each of them is told once (A7); `tests/faults` kills it midway."""
 
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ from common.events import CampaignLaunched, MessageRequested, OrderCreated, enco
 from common.mongo import Mongo
 from notifications.campaigns import storage
 from notifications.campaigns.domain import Step
+from notifications.campaigns.handlers import CHUNK
 from notifications.campaigns.storage import FanOuts
 from tests.notifications.steps import has_partner
 from tests.support.databases import database
@@ -73,6 +75,24 @@ async def test_a_campaign_reaches_the_partners_it_names_and_those_of_its_categor
     await io.follow(MessageRequested).wait_for(lambda e: e.data.event.id == event_id, count=6)
     assert Counter(told(io, event_id)) == Counter([named, *both, *one])
     assert not set(told(io, event_id)) & {*others, gone}
+
+
+async def test_a_campaign_goes_slower_while_orders_come_in(platform: Platform) -> None:
+    """A7: and to the end after them."""
+    service = await platform.service("notifications", instance="courteous", CAMPAIGN_PARTNERS_BESIDE_URGENT=str(CHUNK))
+    io, mine = service.io, await partners(service, 6 * CHUNK)
+
+    async def order() -> None:
+        event_id = unique("o")
+        await io.publish(OrderCreated(partner_id=mine[0], order_number=event_id), event_id=event_id)
+        await io.follow(MessageRequested).wait_for(lambda e: e.data.event.id == event_id)
+
+    await order()
+    event_id, began = await launch(io, everyone=True), time.monotonic()
+    while len(told(io, event_id)) < 3 * CHUNK:
+        await order()
+    assert len(told(io, event_id)) <= CHUNK * (time.monotonic() - began) + 2 * CHUNK
+    await is_done(service, event_id)
 
 
 async def test_a_campaign_for_everyone_reaches_everyone_once(platform: Platform) -> None:

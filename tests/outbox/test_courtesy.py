@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from outbox.courtesy import Courtesy
 from tests.outbox.scripted import Scripted, listening
 from tests.outbox.test_lanes import account_at, address, counts
 from tests.support.eventually import eventually, unique
@@ -46,3 +47,18 @@ async def test_a_campaign_goes_on_slowly_while_orders_leave_at_once_over_the_sam
             return (await counts(outbox, partner))["SENT"] == CAMPAIGN + orders
 
         await eventually(all_sent, timeout=20)
+
+
+async def test_a_campaign_with_one_message_in_each_of_many_accounts_goes_as_fast_as_one_in_few() -> None:
+    """Fairness: what may be claimed is divided among as many accounts as it takes, and no more: each is a search."""
+    courtesy = Courtesy(1_000)
+    portion = courtesy.portion
+    assert courtesy.share(portion) == portion
+    accounts = 1
+    for _ in range(10):
+        accounts = portion // courtesy.share(portion)
+        courtesy.took(portion, accounts)
+    assert accounts > 10
+    for _ in range(10):
+        courtesy.took(portion, portion)
+    assert courtesy.share(portion) == portion

@@ -121,6 +121,8 @@ async def _notify(campaigns: Campaigns, topic: str, events: Sequence[Received[An
                 await launch(campaigns, kind, event, data)
             else:
                 found.append(occurrence(event, kind, kind.partner_in(data), data))
+    if any(catalogue.get(one.kind).priority <= URGENT for one in found):
+        campaigns.urgent_came_in()
     if found:
         await handlers.notify_all(campaigns.notifications, found)
 

@@ -26,8 +26,8 @@ def waiting_events(notifications: Notifications, every_seconds: float) -> Job:
     return Job("waiting events", run)
 
 
-def fan_outs(campaigns: Campaigns, partners_per_second: float, every_seconds: float) -> Job:
-    """Serve campaigns chunk by chunk, so many partners a second at the most: orders come between."""
+def fan_outs(campaigns: Campaigns, every_seconds: float) -> Job:
+    """Serve campaigns chunk by chunk: orders come between."""
 
     async def run(stop: Stop) -> None:
         while not stop.is_set():
@@ -36,7 +36,7 @@ def fan_outs(campaigns: Campaigns, partners_per_second: float, every_seconds: fl
             if served is None:
                 await stop.wait_or(campaigns.launched, every_seconds)
             else:
-                await stop.wait_for(served / partners_per_second)
+                await stop.wait_for(campaigns.rest_after(served))
 
     return Job("campaigns", run)
 

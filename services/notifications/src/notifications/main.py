@@ -41,7 +41,9 @@ def build(settings: Settings) -> FastAPI:
     store, kinds, preferences = Store(mongo, links), Kinds(KindStore(mongo)), Preferences(mongo)
     notifications = Notifications(store, Outcomes(mongo), kinds, kafka, timedelta(seconds=settings.wait_seconds))
     collected = Collected(mongo)
-    campaigns = Campaigns(notifications, FanOuts(mongo))
+    campaigns = Campaigns(
+        notifications, FanOuts(mongo), settings.campaign_partners_per_second, settings.campaign_partners_beside_urgent
+    )
     return service_app(
         settings, name="notifications", mongo=mongo, kafka=kafka,
         indexes=[*INDEXES, *CAMPAIGN_INDEXES, *DIGEST_INDEXES, *OUTCOME_INDEXES],
@@ -49,7 +51,7 @@ def build(settings: Settings) -> FastAPI:
         subscriptions=consumers.subscriptions(notifications, campaigns, kafka),
         jobs=[
             jobs.waiting_events(notifications, settings.wait_look_seconds),
-            jobs.fan_outs(campaigns, settings.campaign_partners_per_second, settings.campaign_look_seconds),
+            jobs.fan_outs(campaigns, settings.campaign_look_seconds),
             jobs.digests(Digests(notifications, collected), settings.digest_look_seconds),
             jobs.forgetting(notifications.outcomes, timedelta(days=settings.events_kept_days)),
             jobs.forgetting_campaigns(campaigns, timedelta(days=settings.campaigns_kept_days)),

@@ -203,7 +203,7 @@ class Delivery:
             if turn.down_to < LAST:
                 self._due.update(drained, turn.down_to + 1)
         begun = await self._begin_claimed(claim, setbacks, until)
-        await self._permitting.give_back(wanted, begun)
+        await self._permitting.claimed(turn, wanted, begun)
         return bool(claim.messages) or turn.is_partial
 
     async def _turn(self) -> Turn:

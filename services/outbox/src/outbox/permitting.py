@@ -29,6 +29,7 @@ class Turn:
 
     rooms: dict[str, int]
     down_to: int = LAST
+    steps_back: bool = False
 
     @property
     def is_partial(self) -> bool:
@@ -56,6 +57,11 @@ class InHand:
     def rooms(self, lanes: Mapping[str, Lane], most: int) -> dict[str, int]:
         """What may be asked of each of these, `most` in all, of those first who stand first."""
         return self._share({one: self._capped(lane, lane.room) for one, lane in lanes.items()}, most, MOST_IN_HAND)
+
+    def shared_rooms(self, lanes: Mapping[str, Lane], most: int, share: int) -> dict[str, int]:
+        """The same, of each no more than a share of it."""
+        rooms = {one: min(self._capped(lane, lane.room), share) for one, lane in lanes.items()}
+        return self._share(rooms, most, MOST_IN_HAND)
 
     def urgent_rooms(self, lanes: Mapping[str, Lane], most: int) -> dict[str, int]:
         """The same for what is more urgent than the most of what they have in hand."""
@@ -114,9 +120,10 @@ class Permitting:
             return Turn(in_hand.rooms(lanes, batch))
         if rooms := in_hand.urgent_rooms({one: lane for one, lane in lanes.items() if due.rank(one) <= rank}, batch):
             return Turn(rooms, rank)
-        rooms = in_hand.rooms(lanes, min(batch, self._courtesy.portion))
-        self._courtesy.took(sum(rooms.values()), self._wake)
-        return Turn(rooms)
+        portion = min(batch, self._courtesy.portion)
+        rooms = in_hand.shared_rooms(lanes, portion, self._courtesy.share(portion))
+        self._courtesy.call_when_due(self._wake)
+        return Turn(rooms, steps_back=True)
 
     async def permitted(self, wanted: Mapping[str, int]) -> dict[str, int]:
         """How many messages may be claimed of each account; one without permits rests until there are more."""
@@ -135,8 +142,11 @@ class Permitting:
                 asyncio.get_running_loop().call_later(seconds, self._wake)
         return permitted
 
-    async def give_back(self, permitted: Mapping[str, int], claimed: Sequence[Document]) -> None:
-        """There were fewer messages than permits."""
+    async def claimed(self, turn: Turn, permitted: Mapping[str, int], claimed: Sequence[Document]) -> None:
+        """These were claimed in the turn: perhaps fewer than there were permits for."""
+        if turn.steps_back:
+            self._courtesy.took(sum(permitted.values()), len(claimed))
+            self._courtesy.call_when_due(self._wake)
         used = Counter(one["account_id"] for one in claimed)
         for account_id, count in permitted.items():
             if self._lanes[account_id].account.rate and (unused := count - used[account_id]) > 0:

@@ -19,15 +19,30 @@ from notifications.kinds.domain import Kind
 
 CHUNK = 20
 """Partners at once: few, for their messages come to the outbox together, where an order may be behind them."""
+URGENT_LASTS_SECONDS = 1.0
+"""So long after urgent events came in, campaigns leave time for more of them."""
 
 
 @dataclass
 class Campaigns:
-    """What the use cases work with; `launched` wakes the job."""
+    """What the use cases work with: to how many partners a second campaigns are taken at the most, and while urgent
+    events come in. `launched` wakes the job."""
 
     notifications: Notifications
     fan_outs: FanOuts
+    per_second: float
+    beside_urgent: float
     launched: asyncio.Event = field(default_factory=asyncio.Event)
+    _urgent_until: float = field(default=0.0, init=False)
+
+    def urgent_came_in(self) -> None:
+        """Something more urgent than campaigns is decided now."""
+        self._urgent_until = asyncio.get_running_loop().time() + URGENT_LASTS_SECONDS
+
+    def rest_after(self, served: int) -> float:
+        """Seconds until the next chunk, once one of so many partners was served."""
+        is_beside = asyncio.get_running_loop().time() < self._urgent_until
+        return served / (min(self.per_second, self.beside_urgent) if is_beside else self.per_second)
 
 
 async def launch(campaigns: Campaigns, kind: Kind, event: Received[Any], data: Mapping[str, Any]) -> None:
