@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -72,6 +73,7 @@ class Kafka:
         )  # fmt: skip
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._leaving = set[asyncio.Task[None]]()
 
     @property
     def is_connected(self) -> bool:
@@ -100,6 +102,8 @@ class Kafka:
 
     async def stop(self) -> None:
         """Flush what is being published, and disconnect."""
+        for task in self._leaving:
+            task.cancel()
         if self._producer is not None:
             await self._producer.stop()
             self._producer = None
@@ -122,16 +126,28 @@ class Kafka:
         if producer is None or not records:
             return
         prefix = self.settings.kafka_prefix
-        pending = [
-            await producer.send(prefix + record.topic, key=record.key, value=record.value, headers=record.headers)
-            for record in records
-        ]
-        results = await asyncio.gather(*pending, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        try:
+            pending = [
+                await producer.send(prefix + record.topic, key=record.key, value=record.value, headers=record.headers)
+                for record in records
+            ]
+            for result in await asyncio.gather(*pending, return_exceptions=True):
+                if isinstance(result, BaseException):
+                    raise result
+        except KafkaError:
+            self._let_go(producer)
+            raise
         for topic, count in Counter(record.topic for record in records).items():
             metrics.PUBLISHED.labels(topic).inc(count)
+
+    def _let_go(self, producer: AIOKafkaProducer) -> None:
+        """Use another one from now on. This may have given up a record that it had numbered, while the broker came
+        back; then the broker takes none of those that follow, for ever. What others publish with it ends as it ends."""
+        if self._producer is producer:
+            self._producer = None
+            leaving = asyncio.create_task(_leave(producer))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
 
     async def consumer(self, topic: str, group: str | None) -> AIOKafkaConsumer:
         """A started consumer of `topic`, from where `group` left off; it commits nothing by itself.
@@ -169,3 +185,8 @@ class Kafka:
             raise
         assert subscriber.consumer is not None
         return subscriber.consumer
+
+
+async def _leave(producer: AIOKafkaProducer) -> None:
+    with suppress(KafkaError):
+        await producer.stop()
