@@ -4,6 +4,8 @@ import asyncio
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import httpx
@@ -11,6 +13,7 @@ import jwt
 from jwt import PyJWK
 
 from common.events import SigningKeyChanged
+from identity.keys.domain import SigningKey, signing_key_at
 from tests.identity.test_revocation import ROUTES
 from tests.identity.test_sessions import bearer, begin, continue_
 from tests.identity.test_sign_in import new_partner, sign_in
@@ -31,6 +34,16 @@ async def test_old_tokens_stay_good_while_a_new_key_takes_over(platform: Platfor
     await keys.wait_for(lambda event: event.data.kid not in ("first", identity.tokens.kid))
     assert (await identity.http.get("/partner", headers=before)).status_code == 200
     assert (await identity.http.get("/partner", headers=await sign_in(identity, email))).status_code == 200
+
+
+def test_a_key_that_nobody_can_know_yet_does_not_sign() -> None:
+    """F6: while the broker is away, the one before goes on until nobody trusts it any more; then there is no other."""
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    first = SigningKey("first", "", "", now - 3 * hour, now - hour, now + hour, is_announced=True)
+    successor = SigningKey("successor", "", "", now - hour, now + 3 * hour, now + 4 * hour)
+    assert signing_key_at([first, successor], now) is first
+    assert signing_key_at([first, replace(successor, is_announced=True)], now) != first
+    assert signing_key_at([first, successor], now + 2 * hour) is successor
 
 
 class Outsider:

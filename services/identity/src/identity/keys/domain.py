@@ -16,6 +16,8 @@ class SigningKey:
     retires_at: datetime
     trusted_until: datetime
     version: int = 1
+    is_announced: bool = False
+    """True once the other services can know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,12 @@ class Grant:
 
 
 def signing_key_at(keys: Iterable[SigningKey], now: datetime) -> SigningKey | None:
-    """The key to sign with: of those announced long enough ago, the newest."""
+    """The key to sign with: of those announced long enough ago, the newest.
+
+    While a successor cannot be announced, since the broker is away, its predecessor goes on as long as it is trusted.
+    """
     ready = [key for key in keys if key.active_from <= now < key.trusted_until]
-    return max(ready, key=lambda key: key.active_from, default=None)
+    return max(ready, key=lambda key: (key.is_announced, key.active_from), default=None)
 
 
 def newest_of(keys: Iterable[SigningKey]) -> SigningKey:

@@ -61,6 +61,7 @@ def _key(document: Document) -> SigningKey:
         retires_at=document["retires_at"],
         trusted_until=document["trusted_until"],
         version=document["version"],
+        is_announced=document["version"] > 1 or "announce" not in document,  # those that retire early were before
     )
 
 
