@@ -22,7 +22,7 @@ ROUTE = "/roles"
 AT_ONCE = 20
 SECONDS = 5.0
 HASHES_AT_ONCE = (1, 2)
-"""Service, database and broker share a core of their own, and the hashes' cores, where there are two."""
+"""With one, another core is left to service, database and broker; with two, they share those of the hashes."""
 OFFERED_PER_SECOND = 200
 STORM_SECONDS = 15.0
 ASKED_PER_SECOND = 50

@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
         default=500, gt=0, description="a replica takes campaigns to so many partners a second at the most"
     )
     campaign_partners_beside_urgent: float = Field(
-        default=150, gt=0, description="and while urgent events come in: these leave as fast as without the campaign"
+        default=150, gt=0, description="and while urgent events come in, which would wait for it"
     )
     digest_look_seconds: float = Field(default=1.0, gt=0, description="how often digests that are due are looked for")
     public_url: str = Field(
