@@ -62,8 +62,8 @@ class Problem(Exception):
         }
 
     def headers(self) -> dict[str, str]:
-        """The HTTP headers that go with it."""
-        return {}
+        """The HTTP headers that go with it: of an extra `retry_after` (whole seconds) the standard one."""
+        return {"Retry-After": str(self.extra["retry_after"])} if "retry_after" in self.extra else {}
 
 
 class NotSignedIn(Problem):
@@ -122,7 +122,7 @@ class Unavailable(Problem):
     status, code, title = 503, "unavailable", "Temporarily unavailable"
 
     def headers(self) -> dict[str, str]:
-        return {"Retry-After": "1"}
+        return {"Retry-After": "1"} | super().headers()
 
 
 class RevocationsUnheard(Unavailable):

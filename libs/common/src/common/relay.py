@@ -11,7 +11,7 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
 from common.events.envelope import Outgoing, State, encode, tombstone
-from common.jobs import LEFT_BEHIND_SECONDS, Pace, Stop
+from common.jobs import Stop, whenever
 from common.kafka.connection import Kafka
 from common.mongo import Document, Index
 
@@ -41,7 +41,7 @@ class StateRelay:
         self._source = source
         self._to_event = to_event
         self._wake = asyncio.Event()
-        self._pace = Pace(apart)
+        self._apart = apart
 
     def wake(self) -> None:
         """Say that something was written; without it the relay finds it within `LEFT_BEHIND_SECONDS`."""
@@ -49,11 +49,11 @@ class StateRelay:
 
     async def run(self, stop: Stop) -> None:
         """Publish what is marked until `stop`."""
-        while not stop.is_set():
-            await self._pace.turn()
-            self._wake.clear()
-            if await self.publish_due() < BATCH:
-                await stop.wait_or(self._wake, LEFT_BEHIND_SECONDS)
+        await whenever(self._wake, "state relay", self._publish_batch, apart=self._apart).run(stop)
+
+    async def _publish_batch(self) -> bool:
+        """True when there may be more."""
+        return await self.publish_due() == BATCH
 
     async def publish_due(self) -> int:
         """Publish one batch of what is marked; returns how many."""

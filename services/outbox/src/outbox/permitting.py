@@ -54,12 +54,8 @@ class InHand:
             return lane.free_for_urgent if self.count + claimed < MOST_IN_HAND + MOST_URGENT else 0
         return self._capped(lane, lane.free) if self.count + claimed < MOST_IN_HAND else 0
 
-    def rooms(self, lanes: Mapping[str, Lane], most: int) -> dict[str, int]:
-        """What may be asked of each of these, `most` in all, of those first who stand first."""
-        return self._share({one: self._capped(lane, lane.room) for one, lane in lanes.items()}, most, MOST_IN_HAND)
-
-    def shared_rooms(self, lanes: Mapping[str, Lane], most: int, share: int) -> dict[str, int]:
-        """The same, of each no more than a share of it."""
+    def rooms(self, lanes: Mapping[str, Lane], most: int, share: int) -> dict[str, int]:
+        """What may be asked of each of these, `most` in all and a share of it each, of those first who stand first."""
         rooms = {one: min(self._capped(lane, lane.room), share) for one, lane in lanes.items()}
         return self._share(rooms, most, MOST_IN_HAND)
 
@@ -117,11 +113,11 @@ class Permitting:
         step back are asked for that alone; if there are none, the others for as much as courtesy allows."""
         in_hand, rank = self.in_hand(), self._courtesy.rank
         if rank == LAST:
-            return Turn(in_hand.rooms(lanes, batch))
+            return Turn(in_hand.rooms(lanes, batch, share=batch))
         if rooms := in_hand.urgent_rooms({one: lane for one, lane in lanes.items() if due.rank(one) <= rank}, batch):
             return Turn(rooms, rank)
         portion = min(batch, self._courtesy.portion)
-        rooms = in_hand.shared_rooms(lanes, portion, self._courtesy.share(portion))
+        rooms = in_hand.rooms(lanes, portion, self._courtesy.share(portion))
         self._courtesy.call_when_due(self._wake)
         return Turn(rooms, steps_back=True)
 
@@ -143,7 +139,7 @@ class Permitting:
         return permitted
 
     async def claimed(self, turn: Turn, permitted: Mapping[str, int], claimed: Sequence[Document]) -> None:
-        """These were claimed in the turn: perhaps fewer than there were permits for."""
+        """These were claimed in the turn. Permits beyond them are given back."""
         if turn.steps_back:
             self._courtesy.took(sum(permitted.values()), len(claimed))
             self._courtesy.call_when_due(self._wake)

@@ -16,11 +16,8 @@ class TooManySignIns(Unavailable):
     code, title = "too-many-sign-ins", "Very many people sign in at the moment"
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = math.ceil(seconds)
-        super().__init__(f"Send the same request again in {self.seconds} s.", retry_after=self.seconds)
-
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.seconds)}
+        whole = math.ceil(seconds)
+        super().__init__(f"Send the same request again in {whole} s.", retry_after=whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +38,13 @@ class Turns(Generic[T]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._count = 0
         self._waiting: dict[str, deque[T]] = {}
         """The source whose turn is next comes first."""
 
     def add(self, source: str, one: T) -> T | None:
         """Let one wait. Returns who has to go then, which may be the same."""
         self._waiting.setdefault(source, deque()).append(one)
-        self._count += 1
-        if self._count <= self._most:
+        if sum(map(len, self._waiting.values())) <= self._most:
             return None
         largest = max(self._waiting, key=lambda other: (len(self._waiting[other]), other == source))
         last = self._waiting[largest][-1]
@@ -59,7 +54,6 @@ class Turns(Generic[T]):
     def remove(self, source: str, one: T) -> None:
         """He waits no more."""
         self._waiting[source].remove(one)
-        self._count -= 1
         if not self._waiting[source]:
             del self._waiting[source]
 

@@ -23,11 +23,8 @@ class TooManyAttempts(Problem):
     status, code, title = 429, "too-many-attempts", "Too many attempts"
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = max(1, math.ceil(seconds))
-        super().__init__(f"Try again in {self.seconds} s.", retry_after=self.seconds)
-
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.seconds)}
+        whole = max(1, math.ceil(seconds))
+        super().__init__(f"Try again in {whole} s.", retry_after=whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,6 @@ class TooManyReports(Problem):
 
     status, code, title = 429, "too-many-reports", "Too many reports"
 
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.extra["retry_after"])}
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
