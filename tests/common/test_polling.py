@@ -10,25 +10,16 @@ from common.events import OrderCreated
 from common.jobs import Stop
 from common.kafka.connection import Kafka
 from common.kafka.polling import nothing_fetched, poll
-from common.settings import KafkaSettings
-from tests.support.eventually import unique
 from tests.support.platform import Platform
 
 LONG = 600.0
 
 
 @pytest.fixture
-async def apart(platform: Platform) -> Platform:
-    return await platform.apart(unique("polling"))
-
-
-@pytest.fixture
-async def consumer(apart: Platform) -> AsyncGenerator[AIOKafkaConsumer]:
-    kafka = Kafka(KafkaSettings(kafka_bootstrap=apart.kafka_bootstrap, kafka_prefix=apart.prefix))
+async def consumer(kafka: Kafka) -> AsyncGenerator[AIOKafkaConsumer]:
     made = await kafka.consumer(OrderCreated.TOPIC, None)
     yield made
     await made.stop()
-    await kafka.stop()
 
 
 async def test_who_waits_for_records_has_them_as_they_come(apart: Platform, consumer: AIOKafkaConsumer) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-import pytest
 from pymongo.errors import AutoReconnect
 
 from common.errors import Poison
@@ -63,12 +62,6 @@ class Reader:
         if self._task:
             await self._task
         await self.kafka.stop()
-
-
-@pytest.fixture
-async def apart(platform: Platform) -> Platform:
-    """Topics of this test alone: nobody else reads them."""
-    return await platform.apart(unique("subscribe"))
 
 
 async def test_everything_published_is_handled_once_when_nothing_fails(apart: Platform) -> None:

@@ -13,10 +13,13 @@ import jwt
 from jwt import PyJWK
 
 from common.events import SigningKeyChanged
+from identity.keys import storage
 from identity.keys.domain import SigningKey, signing_key_at
+from identity.keys.storage import KeyStore
 from tests.identity.test_revocation import ROUTES
 from tests.identity.test_sessions import bearer, begin, continue_
 from tests.identity.test_sign_in import new_partner, sign_in
+from tests.support.databases import database
 from tests.support.eventually import eventually
 from tests.support.platform import Platform, Service
 from tests.support.tokens import AUDIENCE
@@ -42,8 +45,24 @@ def test_a_key_that_nobody_can_know_yet_does_not_sign() -> None:
     first = SigningKey("first", "", "", now - 3 * hour, now - hour, now + hour, is_announced=True)
     successor = SigningKey("successor", "", "", now - hour, now + 3 * hour, now + 4 * hour)
     assert signing_key_at([first, successor], now) is first
-    assert signing_key_at([first, replace(successor, is_announced=True)], now) != first
+    known = replace(successor, is_announced=True)
+    assert signing_key_at([first, known], now) is known
     assert signing_key_at([first, successor], now + 2 * hour) is successor
+
+
+async def test_a_key_counts_as_announced_once_the_relay_has_published_it(platform: Platform) -> None:
+    """F6: one that retires early was announced before, though that is not said yet."""
+    now = datetime.now(UTC)
+    async with database(platform, storage.INDEXES) as mongo:
+        store = KeyStore(mongo)
+        for kid in ("first", "second"):
+            await store.add(SigningKey(kid, "", "", now, now + timedelta(days=1), now + timedelta(days=2)))
+        assert [key.is_announced for key in await store.all()] == [False, False]
+        await store.collection.update_one({"_id": "second"}, {"$unset": {"announce": ""}})
+        await store.retire_others("second", now, now)
+        assert {key.kid: (key.is_announced, key.version) for key in await store.all()} == {
+            "first": (True, 2), "second": (True, 1)
+        }  # fmt: skip
 
 
 class Outsider:
