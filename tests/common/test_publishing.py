@@ -1,5 +1,6 @@
-"""The producer: what it publishes after a failure (F6)."""
+"""The producer: which partition and order its records have, and what it publishes after a failure (F6)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,33 @@ from tests.support.eventually import eventually
 from tests.support.platform import Platform
 
 
-def order(number: str) -> Outgoing:
-    return encode(OrderCreated(partner_id="prt_1", order_number=number), event_id=number, source="/test")
+def order(number: str, partner_id: str = "prt_1") -> Outgoing:
+    return encode(OrderCreated(partner_id=partner_id, order_number=number), event_id=number, source="/test")
+
+
+async def test_the_records_of_a_key_come_in_their_order_however_many_there_are(apart: Platform, kafka: Kafka) -> None:
+    """Those of one key here are more than fit a batch."""
+    numbers = [f"{i}" for i in range(1_000)]
+    orders = [order(number, partner) for number in numbers for partner in ("prt_1", "prt_2")]
+    await kafka.publish([replace(one, value=bytes(1_000)) for one in orders])
+    records = await apart.io.records(OrderCreated.TOPIC)
+    for partner in ("prt_1", "prt_2"):
+        came = [dict(one.headers)["ce_id"].decode() for one in records if one.key == partner.encode()]
+        assert came == numbers
+
+
+async def test_a_key_has_the_partition_that_other_clients_choose(apart: Platform, kafka: Kafka) -> None:
+    """What a plain client publishes of a partner, and what we do, is one sequence."""
+    partners = [f"prt_{number}" for number in range(50)]
+    theirs = [(f"plain/{one}", OrderCreated(partner_id=one, order_number="1")) for one in partners]
+    await apart.io.publish_many(list(theirs))
+    await kafka.publish([order(f"ours/{one}", one) for one in partners])
+    by_key: dict[bytes, set[int]] = {}
+    for one in await apart.io.records(OrderCreated.TOPIC):
+        by_key.setdefault(one.key, set()).add(one.partition)
+    assert len(by_key) == len(partners)
+    assert {len(places) for places in by_key.values()} == {1}
+    assert len(set.union(*by_key.values())) > 1
 
 
 async def test_a_producer_that_has_lost_a_record_is_not_used_again(apart: Platform, kafka: Kafka) -> None:
