@@ -5,7 +5,6 @@ results of a whole batch costs a fraction of a mark in each message that would h
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 from common.events import Outgoing
@@ -27,7 +26,12 @@ class Announcements:
     async def keep(self, by_id: Mapping[str, tuple[str, Sequence[Result]]], now: datetime) -> None:
         """Keep the facts of results, by the announcement's id, with the token of the claim they belong to."""
         documents = [
-            {"_id": announcement, "at": now, "token": token, "facts": [asdict(one.fact) for one in results if one.fact]}
+            {
+                "_id": announcement,
+                "at": now,
+                "token": token,
+                "facts": [_fields(one.fact) for one in results if one.fact],
+            }
             for announcement, (token, results) in by_id.items()
         ]
         if documents:
@@ -55,6 +59,11 @@ class Announcements:
             for one in found
             if not any(_is_open(one, messages.get(fact["message_id"])) for fact in one["facts"])
         ]
+
+
+def _fields(fact: Fact) -> Document:
+    """By hand: `asdict` takes eight times as long."""
+    return {"message_id": fact.message_id, "reason": fact.reason, "provider_id": fact.provider_id, "trace": fact.trace}
 
 
 def _is_open(announcement: Document, message: Document | None) -> bool:
