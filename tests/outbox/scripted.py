@@ -86,7 +86,7 @@ class Scripted:
                 await writer.drain()
                 await asyncio.sleep(DRIP_SECONDS)
         elif said and said != SILENCE:
-            writer.write(f"{said}\r\n".encode())
+            writer.write(f"{said}\r\n".encode("utf-8", "surrogateescape"))
         return not reply.endswith(HANG_UP)
 
     def _reply(self, verb: str) -> str:

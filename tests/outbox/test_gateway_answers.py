@@ -101,6 +101,7 @@ def test_the_providers_id_is_where_the_account_says(pointer: str, document: Any,
         ("-5", None),
         ("", None),
         ("²", None),
+        ("Mon, 23 Nov 9999999999 10:05:00 GMT", None),
     ],
 )
 def test_a_wait_is_read_in_both_of_its_forms(value: str, seconds: float | None) -> None:

@@ -156,6 +156,10 @@ class Answer:
     retry_after: float | None = None
     """For so many seconds the provider wants nothing more of the account."""
 
+    def __post_init__(self) -> None:
+        for name in ("reply", "provider_id"):  # no database takes half a character, and none of its neighbours then
+            object.__setattr__(self, name, getattr(self, name).encode("utf-8", "replace").decode())
+
     @property
     def refuses_account(self) -> bool:
         """True when the provider itself said so: that we find no host, or cannot read a password, is not its word."""

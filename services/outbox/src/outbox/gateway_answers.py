@@ -68,7 +68,7 @@ def retry_after_of(value: str, now: datetime, longest: float) -> float | None:
     """The seconds that a `Retry-After` asks for, at most `longest`; None when it cannot be read."""
     try:
         seconds = float(value) if value.isdecimal() else (parsedate_to_datetime(value) - now).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), longest)
 
