@@ -74,6 +74,37 @@ async def test_a_clock_that_is_behind_fills_nothing(rated: tuple[RateStore, str]
     assert (await rates.take_of_all_partners(account, 10, NOON - timedelta(seconds=2))).count == 0
 
 
+async def test_replicas_whose_clocks_differ_share_what_a_second_allows(rated: tuple[RateStore, str]) -> None:
+    """The time between two clocks does not pass again each time that one asks after the other."""
+    rates, account = rated
+    given = 0
+    for turn in range(20):  # within a second, each replica in its turn
+        for behind in (0, 2):
+            now = NOON + timedelta(seconds=turn * 0.05 - behind)
+            given += (await rates.take_of_all_partners(account, 10, now)).count
+    assert given <= 20
+
+
+async def test_replicas_whose_clocks_differ_share_what_a_day_allows(mongo: Mongo) -> None:
+    """Around midnight the day of one is over, and that of the other is not."""
+    rates, account = RateStore(mongo), unique("acc")
+    await mongo.database["accounts"].insert_one({"_id": account, "rate": {"per_second": None, "per_day": 100}})
+    midnight = next_day(NOON)
+    for seconds, count in ((-3, 100), (1, 100), (-1, 0), (2, 0), (-1, 0)):
+        permits = await rates.take_of_all_partners(account, 100, midnight + timedelta(seconds=seconds))
+        assert permits.count == count, seconds
+    assert permits.more_at == next_day(midnight)
+    assert (await rates.take_of_all_partners(account, 100, next_day(midnight))).count == 100
+
+
+async def test_a_clock_that_was_wrong_for_once_holds_back_nothing_for_long(rated: tuple[RateStore, str]) -> None:
+    """Only a little is believed of how far clocks are apart."""
+    rates, account = rated
+    assert (await rates.take_of_all_partners(account, 10, NOON + timedelta(days=30))).count == 10
+    assert (await rates.take_of_all_partners(account, 10, NOON)).count == 0
+    assert (await rates.take_of_all_partners(account, 10, NOON + timedelta(minutes=2))).count == 10
+
+
 async def test_two_replicas_send_what_a_second_allows(platform: Platform) -> None:
     """B10: 25 mails at 10 in a second: ten at once, and the others need a second and a half."""
     one = await platform.service("outbox", instance="rated")

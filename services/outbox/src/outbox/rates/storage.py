@@ -12,6 +12,9 @@ from pymongo import ReturnDocument
 from common.mongo import Document, Mongo
 from outbox.rates.domain import Permits, next_day
 
+MOST_APART = timedelta(minutes=1)
+"""So much is believed of how far the clocks of replicas are apart."""
+
 
 class RateStore:
     """Queries by intent."""
@@ -48,17 +51,19 @@ class RateStore:
 
 
 def _taking(wanted: int, now: datetime) -> list[dict[str, Any]]:
-    """A second's allowance fills up with time, up to itself; a day's begins anew at midnight."""
+    """A second's allowance fills up with time, up to itself; a day's begins anew at midnight. Both by the clock that is
+    ahead: what it has counted already does not come again for one that is behind."""
+    days = [next_day(now), next_day(now + MOST_APART)]
+    is_begun = {"$in": ["$used.day_ends", days]}
     per_second, per_day = "$rate.per_second", "$rate.per_day"
     most = {"$max": [1, per_second]}
     seconds = {"$divide": [{"$max": [0, {"$subtract": [now, {"$ifNull": ["$used.at", now]}]}]}, 1000]}
     filled = {"$add": [{"$ifNull": ["$used.left", most]}, {"$multiply": [seconds, per_second]}]}
-    of_day = {"$cond": [{"$eq": ["$used.day_ends", next_day(now)]}, "$used.of_day", 0]}
     fresh: Document = {
-        "used.of_day": of_day,
-        "used.day_ends": next_day(now),
+        "used.of_day": {"$cond": [is_begun, "$used.of_day", 0]},
+        "used.day_ends": {"$cond": [is_begun, "$used.day_ends", next_day(now)]},
         "used.left": {"$cond": [{"$gt": [per_second, None]}, {"$min": [most, filled]}, None]},
-        "used.at": now,
+        "used.at": {"$min": [{"$max": ["$used.at", now]}, now + MOST_APART]},
     }
     in_second = {"$ifNull": [{"$floor": "$used.left"}, wanted]}
     in_day = {"$cond": [{"$gt": [per_day, None]}, {"$subtract": [per_day, "$used.of_day"]}, wanted]}
@@ -73,5 +78,5 @@ def _taking(wanted: int, now: datetime) -> list[dict[str, Any]]:
                 "used.left": {"$subtract": ["$used.left", "$used.given"]},
             }
         },
-        {"$set": {"used.until": {"$cond": [is_day_over, next_day(now), None]}}},
+        {"$set": {"used.until": {"$cond": [is_day_over, "$used.day_ends", None]}}},
     ]
