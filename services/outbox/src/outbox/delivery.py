@@ -85,8 +85,8 @@ class Delivery:
             there = await self._queue.take_in(documents)
             fresh = [one for message_id, one in mine.items() if message_id not in there]
             known = [one for one in mine if one in there and (self._token, one) not in self._in_hand]
-            if known:  # this may be the second try to take them in, and the first had come that far
-                fresh += await self._queue.claimed(self._token, known)
+            if known:  # this may be the second try to take them in, and the first had come that far a while ago
+                fresh += await self._queue.claimed_again(self._token, known, datetime.now(UTC) + self._rules.lease)
             if self._is_open:
                 for one in fresh:
                     self._begin(Item(self._token, one, now, until))

@@ -100,6 +100,11 @@ class Queue:
         """Those of the messages `ids` that are claimed with `token`."""
         return await self._messages.find({"_id": {"$in": list(ids)}, "claim.token": token}).to_list()
 
+    async def claimed_again(self, token: str, ids: Sequence[str], until: datetime) -> list[Document]:
+        """The same, and their claim lasts until then: it may be an old one."""
+        await self.renew(token, ids, until)
+        return await self.claimed(token, ids)
+
     async def waiting_accounts(self) -> list[str]:
         """Accounts that have a message waiting, due or not."""
         return [one for one in await self._messages.distinct("account_id", {"status": Status.WAITING}) if one]
