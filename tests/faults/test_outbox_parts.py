@@ -1,6 +1,7 @@
 """The outbox while its broker and its database are killed again and again, or the disk is full (F6)."""
 
 import asyncio
+import re
 import resource
 import signal
 import time
@@ -9,8 +10,10 @@ import pytest
 
 from local_stack import Stack
 from tests.faults.ledger import Ledger, is_clean
+from tests.outbox.scripted import Scripted, listening
 from tests.support.eventually import eventually
 from tests.support.mail import MailServer
+from tests.support.messages import message, request, sender_account
 from tests.support.platform import Platform, Service
 
 BACK_WITHIN_SECONDS = 5.0
@@ -69,6 +72,27 @@ async def test_a_database_frozen_beyond_the_lease_leaves_nothing_in_hand(
     assert is_clean(row), row
     await outbox.stop()
     assert "stop_cut_short" not in outbox.log_text()
+
+
+async def test_what_was_sent_is_written_though_the_database_is_away_while_the_process_ends(
+    own: Platform, stack: Stack
+) -> None:
+    """F6: a result that is known is tried to be written as long as the process may live, or it would be sent again."""
+    outbox, held = await own.service("outbox", STOP_SECONDS="20"), asyncio.Event()
+    async with listening(Scripted(held={"DATA": held})) as server:
+        partner, _ = await sender_account(outbox, server)
+        await request(outbox, message(partner, "ann@x.example"))
+        await eventually(lambda: server.count("DATA") == 1)
+        ending = asyncio.create_task(outbox.stop(timeout=30))
+        await asyncio.to_thread(stack.kill, "mongo")
+        held.set()
+        await eventually(lambda: re.search('"delivery results".*job_failed', outbox.log_text()))
+        await asyncio.to_thread(stack.restart, "mongo")
+        await ending
+        assert "stop_cut_short" not in outbox.log_text()
+        found = await outbox.database["messages"].find_one({"partner_id": partner})
+        assert found is not None
+        assert (found["status"], found["possible_duplicate"], len(server.contents)) == ("SENT", False, 1)
 
 
 async def test_a_database_whose_disk_is_full_takes_nothing_and_loses_nothing(

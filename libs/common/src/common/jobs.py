@@ -95,9 +95,12 @@ class Job:
     trouble: str | None = None
 
     async def supervise(self, stop: Stop) -> None:
-        """Keep the job running until `stop`."""
+        """Keep the job running until `stop`. One that fails then, or before, runs once more: it may have to finish what
+        it had begun, and returns at once if there is nothing."""
+        if stop.is_set():
+            return
         backoff = Backoff()
-        while not stop.is_set():
+        while True:
             started = asyncio.get_running_loop().time()
             try:
                 await self.run(stop)
@@ -107,7 +110,8 @@ class Job:
                 log.warning("job_failed", job=self.name, error=error_code(error))
                 if asyncio.get_running_loop().time() - started > LONGEST_DELAY:
                     backoff.reset()
-                await stop.wait_for(backoff.next())
+                delay = backoff.next()
+                await (asyncio.sleep(delay) if stop.is_set() else stop.wait_for(delay))
                 self.trouble = None
 
 
