@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Collection
 
-from pymongo.errors import PyMongoError
-
 from common.logs import error_code, logger
 from outbox.attachments.handlers import Attachments, prepare
+from outbox.domain import Answer
 from outbox.items import Item, Reach
 from outbox.lanes import Lane
 from outbox.results import Results
@@ -25,14 +24,14 @@ class Preparing:
         self._attachments = attachments
         self._results = results
         self._turns: dict[str, asyncio.Semaphore] = {}
-        self._under_way: dict[asyncio.Task[None], tuple[Lane, Item]] = {}
+        self._under_way: dict[asyncio.Task[Answer | None], tuple[Lane, Item]] = {}
 
     def begin(self, lane: Lane, item: Item) -> None:
         """Hand `item` to `lane` once it is ready, or say that it failed."""
         lane.in_hand += 1
         task = asyncio.create_task(self._run(lane, item))
         self._under_way[task] = (lane, item)
-        task.add_done_callback(self._under_way.pop)
+        task.add_done_callback(self._ended)
 
     def put_down(self, lanes: Collection[Lane]) -> list[Item]:
         """Take back what is not ready of these lanes."""
@@ -43,17 +42,20 @@ class Preparing:
                 put_down.append(item)
         return put_down
 
-    async def _run(self, lane: Lane, item: Item) -> None:
-        try:
-            async with self._turns.setdefault(lane.account.id, asyncio.Semaphore(AT_ONCE)):
-                answer = await prepare(self._attachments, item.message)
-        except PyMongoError as error:  # the claim must run out, or the message would stay in SENDING
+    async def _run(self, lane: Lane, item: Item) -> Answer | None:
+        async with self._turns.setdefault(lane.account.id, asyncio.Semaphore(AT_ONCE)):
+            return await prepare(self._attachments, item.message)
+
+    def _ended(self, task: asyncio.Task[Answer | None]) -> None:
+        """Also of a task that was cancelled before it began."""
+        lane, item = self._under_way.pop(task)
+        lane.in_hand -= 1
+        if task.cancelled():
+            return
+        if error := task.exception():  # the claim must run out, or the message would stay in SENDING
             log.warning("preparing_failed", account_id=lane.account.id, error=error_code(error))
             item.until = 0.0
-            return
-        finally:
-            lane.in_hand -= 1
-        if answer is None:
-            lane.take(item)
-        else:
+        elif answer := task.result():
             self._results.add(lane.account, item, answer, Reach.NOWHERE)
+        else:
+            lane.take(item)
