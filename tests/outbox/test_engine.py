@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,10 +11,11 @@ from pydantic import SecretStr
 
 from common.jobs import Stop
 from common.mongo import Mongo
-from outbox.account_handlers import add_account
 from outbox.delivery import NEVER
-from outbox.domain import Account
+from outbox.domain import Account, Answer, Outcome
 from outbox.handlers import Outbox, message_document, take_back
+from outbox.items import Item, Reach
+from outbox.lanes import Lane
 from outbox.main import INDEXES, build
 from outbox.queue import claim_document
 from outbox.settings import Settings
@@ -36,18 +38,23 @@ async def mongo(platform: Platform) -> AsyncGenerator[Mongo]:
 
 
 @pytest.fixture
-async def outbox(platform: Platform, mongo: Mongo) -> AsyncGenerator[Outbox]:
-    """Its engine claims, and nothing is taken back but by the test."""
+def outbox(platform: Platform, mongo: Mongo) -> Outbox:
+    """Wired, and without its jobs."""
     settings = Settings(
         mongo_url=SecretStr(platform.mongo_url), mongo_database=mongo.database.name, smtp_ports="*",
         kafka_bootstrap=platform.kafka_bootstrap, kafka_prefix=platform.prefix, outbox_keyring=SecretStr(KEYRING),
         lease_seconds=LEASE.total_seconds(), smtp_allowed_inner_hosts="127.0.0.1",
     )  # fmt: skip
-    outbox: Outbox = build(settings).state.provided[Outbox]
+    return build(settings).state.provided[Outbox]
+
+
+@asynccontextmanager
+async def running(outbox: Outbox) -> AsyncGenerator[None]:
+    """The jobs of its engine; nothing is taken back but by the test."""
     stop, delivery = Stop(), outbox.delivery
     jobs = [asyncio.create_task(one(stop)) for one in (delivery.claims, delivery.finish, delivery.leases)]
     await eventually(lambda: vars(delivery)["_looked_at"] > NEVER)
-    yield outbox
+    yield
     stop.set()
     await asyncio.gather(*jobs)
 
@@ -59,8 +66,7 @@ async def account_at(outbox: Outbox, server: Scripted) -> Account:
         id=unique("acc"), partner_id=unique("prt"), via=Smtp("127.0.0.1", server.port, "none", None),
         from_address="shop@kettle.example.com", is_default=True, max_connections=1, **fields,
     )  # fmt: skip
-    await add_account(outbox, account)
-    await eventually(lambda: account.id not in vars(outbox.delivery)["_due"])
+    await outbox.store.add_account(account)
     return account
 
 
@@ -68,7 +74,7 @@ async def test_a_claim_that_a_first_try_made_lasts_as_long_as_it_is_thought_to(o
     """F6: the database kept the message and was silent for most of a lease; while the second try has it in hand, nobody
     takes it back and sends it again."""
     held = asyncio.Event()
-    async with listening(Scripted(held={"DATA": held})) as server:
+    async with listening(Scripted(held={"DATA": held})) as server, running(outbox):
         account = await account_at(outbox, server)
         wanted, now = message(account.partner_id, address()), datetime.now(UTC)
         token = vars(outbox.delivery)["_token"]
@@ -87,3 +93,32 @@ async def test_a_claim_that_a_first_try_made_lasts_as_long_as_it_is_thought_to(o
 
         await eventually(is_sent)
         assert len(server.contents) == 1
+
+
+async def test_a_lost_claim_is_taken_back_however_much_else_is_written(outbox: Outbox, mongo: Mongo) -> None:
+    """F6: all that leaves as it comes in has one token; what is lost of it does not wait for the end of a campaign."""
+    async with listening(Scripted()) as server:
+        account, token = await account_at(outbox, server), vars(outbox.delivery)["_token"]
+        now, documents = datetime.now(UTC), []
+        for _ in range(2):
+            one = message_document(message(account.partner_id, address()), account, now)
+            documents.append(one | {"status": "SENDING", "claim": claim_document(token, now - 2 * LEASE, LEASE)})
+        await outbox.queue.take_in(documents)
+        item = Item(token, documents[0], now, 0.0)
+        outbox.delivery.results.add(account, item, Answer(Outcome.SENT, 250, None, "250 OK"), Reach.INSIDE)
+        assert (await take_back(outbox)).total() == 1
+        statuses = {one["_id"]: one["status"] async for one in mongo.database["messages"].find()}
+        assert statuses == {documents[0]["_id"]: "SENDING", documents[1]["_id"]: "WAITING"}
+
+
+async def test_what_is_put_down_before_it_was_begun_leaves_its_lane_as_it_was(outbox: Outbox) -> None:
+    """Fairness: else the lane of an account that was stopped in that moment has room for less, for good."""
+    async with listening(Scripted()) as server:
+        account = await account_at(outbox, server)
+        delivery: Any = vars(outbox.delivery)
+        lane: Lane = outbox.delivery._lane(account)  # pyright: ignore[reportPrivateUsage]
+        document = message_document(message(account.partner_id, address()), account, datetime.now(UTC))
+        item = Item("token", document | {"attachments": []}, datetime.now(UTC), 1e9)
+        delivery["_preparing"].begin(lane, item)
+        assert delivery["_preparing"].put_down([lane]) == [item]
+        await eventually(lambda: lane.in_hand == 0)

@@ -215,13 +215,13 @@ class Queue:
     ) -> int:
         """Make what a dead worker had claimed due again; returns how many.
 
-        Claims with the tokens `known` are left alone: what came of them is about to be written.
+        The messages `known` are left alone: what came of them is about to be written.
 
         Nobody knows whether the provider has it: the next attempt may be the second, and is marked so, unless
         `is_sure`: these accounts' providers send nothing twice.
         """
         attempt = {"at": "$claim.at", "ended_at": now, "outcome": Outcome.UNKNOWN, "reply": LOST_WORKER}
-        lost = {"claim.until": {"$lt": now}, "claim.token": {"$nin": list(known)}}
+        lost = {"claim.until": {"$lt": now}, "_id": {"$nin": list(known)}}
         taken = await self._messages.update_many(
             {"status": Status.SENDING, "account_id": {"$in": list(account_ids)}, **lost},
             [

@@ -124,8 +124,8 @@ class Results:
 
     @property
     def unwritten(self) -> set[str]:
-        """Tokens of claims of which results are known and not written yet."""
-        return {token for token, _ in self._due}
+        """Messages of which results are known and not written yet."""
+        return {result.message["_id"] for _, result in self._due}
 
     async def run(self, stop: Stop, is_claiming: Callable[[], bool]) -> None:
         """Write and announce, in the batches that come about by themselves, until all is done that was claimed."""
