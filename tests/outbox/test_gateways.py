@@ -185,6 +185,24 @@ async def test_what_was_being_claimed_when_a_gateway_said_when_does_not_leave_be
         assert await has(outbox, 30, partner_id=partner, attempts=[])
 
 
+@pytest.mark.parametrize("status", [202, 400, 504])
+async def test_what_waits_while_a_gateway_says_when_shares_its_wait_and_not_what_became_of_another(
+    platform: Platform, status: int
+) -> None:
+    """B2, B10: that one was taken, refused or lost, and when to ask again, says nothing of those behind it."""
+    outbox = await quick(platform)
+    async with listening(Gateway()) as gateway:
+        partner, wanted = await all_limited(outbox, gateway, 20)
+        once = [Scripted(status, headers={"Retry-After": "1"}, after=True)]
+        gateway.script = dict.fromkeys((one.recipient.address for one in wanted), once)
+        await add_account(outbox, http_fields(gateway, max_connections=1), partner)
+        await eventually(lambda: len({one.to for one in gateway.accepted}) == 20)
+        await eventually(lambda: has(outbox, 0, partner_id=partner, status={"$in": ["WAITING", "SENDING"]}))
+        assert not await has(outbox, 0, partner_id=partner, status="SENT")
+        assert await has(outbox, 1 if status == 504 else 0, partner_id=partner, possible_duplicate=True)
+        assert await has(outbox, 1 if status == 400 else 0, partner_id=partner, status="ERROR")
+
+
 async def all_limited(outbox: Service, gateway: Gateway, count: int) -> tuple[str, list[MessageRequested]]:
     """A new partner and its messages, which wait for an account; the gateway will not take them yet."""
     partner = unique("prt")

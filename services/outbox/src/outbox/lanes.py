@@ -7,6 +7,7 @@ in hand shares that answer and the lane rests: a thousand messages do not try a 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import count
 from math import ceil
 
@@ -296,10 +297,11 @@ class Lane:
         self._finish_waiting(account, answer, Reach.SHARED)
 
     def _throttled(self, account: Account, answer: Answer, seconds: float) -> None:
-        """The provider wants nothing more for so long: what is in hand shares its answer."""
+        """The provider wants nothing more for so long: what is in hand waits too, whatever became of this one."""
         self.setbacks += 1
         self._rests_until = max(self._rests_until, asyncio.get_running_loop().time() + seconds)
-        self._finish_waiting(account, answer, Reach.INSIDE)
+        not_now = replace(answer, outcome=Outcome.TRY_AGAIN, provider_id="")
+        self._finish_waiting(account, not_now, Reach.INSIDE)
 
     def _finish_waiting(self, account: Account, answer: Answer, reach: Reach) -> None:
         while not self._waiting.empty():
