@@ -9,9 +9,9 @@ import pytest
 import trustme
 
 from tests.outbox.texting import BODY, add_account, http_fields, number, problem, sms, smsapi_fields
-from tests.support.eventually import unique
+from tests.support.eventually import eventually, unique
 from tests.support.gateways import Gateway, Scripted, listening
-from tests.support.messages import request, settled
+from tests.support.messages import box, request, settled
 from tests.support.platform import Platform
 
 NOWHERE = Gateway(port=1)
@@ -177,3 +177,19 @@ async def test_secrets_numbers_and_words_of_a_text_are_where_they_belong(platfor
         assert "canary-token" not in outbox.log_text() + "".join(pages + stored)
         assert to[1:] not in outbox.log_text()
         assert text not in outbox.log_text()
+
+
+@pytest.mark.parametrize("host", ["sms..example", f"{'a' * 64}.example"])
+async def test_a_gateway_whose_name_cannot_be_is_told_as_such(platform: Platform, host: str) -> None:
+    """B9, B11: by a test of the account, and by what waits for it: nothing is in doubt."""
+    outbox = await platform.service("outbox")
+    partner, account = await add_account(outbox, http_fields(NOWHERE, url=f"https://{host}/messages"))
+    tried = await outbox.http.post(f"/accounts/{account}/test", headers=outbox.tokens.headers(partner))
+    assert (tried.status_code, tried.json()["words"]) == (200, f"there is no host {host}")
+    await request(outbox, sms(partner))
+
+    async def is_told() -> bool:
+        [row] = await box(outbox, partner) or [{"error": None, "possible_duplicate": False}]
+        return (row["error"], row["possible_duplicate"]) == (f"there is no host {host}", False)
+
+    await eventually(is_told)

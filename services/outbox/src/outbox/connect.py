@@ -33,7 +33,7 @@ class Network:
         async with asyncio.timeout(seconds):
             try:
                 found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            except socket.gaierror:
+            except (socket.gaierror, UnicodeError):  # the second: a part of its name is empty or too long
                 raise HostRefused(f"there is no host {host}") from None
             addresses = [one for one in found if self._may_reach(host, str(one[4][0]))]
             if not addresses:
