@@ -46,6 +46,19 @@ async def test_what_is_new_in_the_mailbox_is_worked_off_and_marked(platform: Pla
         assert "switchboard_mailbox_away 0.0" in (await outbox.http.get("/metrics")).text
 
 
+async def test_a_mail_that_no_parser_understands_holds_up_no_bounce_behind_it(
+    platform: Platform, mail: MailServer
+) -> None:
+    """B2: anybody may send one to a bounce domain."""
+    async with mailbox_server() as mailbox:
+        outbox = await reading(platform, mailbox)
+        partner, got = await sent_mail(outbox, mail)
+        strange = b"Content-Type: multipart/report; boundary*=a; boundary*0=b\r\n\r\nHello\r\n"
+        mailbox.mails += [strange, bounce_of(got)]
+        await settled(outbox, partner, "BOUNCED")
+        await eventually(lambda: mailbox.seen == {1, 2})
+
+
 async def test_a_mail_is_worked_off_again_when_it_could_not_be_marked(platform: Platform, mail: MailServer) -> None:
     """F6: at least once; the second time changes nothing."""
     async with mailbox_server() as mailbox:

@@ -17,6 +17,8 @@ OLD, NEW = b"o" * 32, b"n" * 32
 PATHS = ReturnPaths([NEW, OLD])
 ID = "0b0f6f0e-7d8e-5d5c-9d55-0d8b8c6f2d11"
 TO = PATHS.of(ID, 2, "bounces.example.com")
+NO_BOUNDARIES = ("boundary*=a; boundary*0=b", f"boundary*{'1' * 5_000}=a", "boundary*=a%00b''c")
+"""Python's parser raises errors of three kinds about these parameters."""
 
 
 def test_an_address_says_which_attempt_it_is_of_and_proves_it() -> None:
@@ -70,6 +72,7 @@ def test_a_report_that_went_to_the_sender_is_known_by_the_mail_that_it_returns()
         (returned(TO, action="relayed"), Ignored.AUTO_REPLY),
         (returned("shop@kettle.example.com"), Ignored.NOT_OURS),
         (b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" * (MOST_PARTS + 1), Ignored.UNREADABLE),
+        *((f"Content-Type: multipart/report; {one}\r\n\r\n".encode(), Ignored.UNREADABLE) for one in NO_BOUNDARIES),
         (b"", Ignored.NO_REPORT),
     ],
 )

@@ -34,6 +34,13 @@ def understand(raw: bytes, return_paths: ReturnPaths, now: datetime) -> tuple[Re
     raw = raw[:READ_BYTES]
     if raw.lower().count(b"content-type") > MOST_PARTS:
         return Ignored.UNREADABLE
+    try:
+        return _understand(raw, return_paths, now)
+    except (AttributeError, LookupError, TypeError, ValueError):  # the parser's own, about strange parameters
+        return Ignored.UNREADABLE
+
+
+def _understand(raw: bytes, return_paths: ReturnPaths, now: datetime) -> tuple[Returned, Report] | Ignored:
     message = message_from_bytes(raw, policy=policy.compat32)
     parts = list(_parts(message))
     report = _report(parts, now)
