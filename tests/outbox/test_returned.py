@@ -64,6 +64,17 @@ def test_a_report_that_went_to_the_sender_is_known_by_the_mail_that_it_returns()
         assert understood[0] == Returned(ID, 2)
 
 
+def test_a_report_on_an_address_that_is_not_ascii_is_one_too() -> None:
+    """B2: RFC 6533 calls its parts otherwise, and fields may be of UTF-8."""
+    raw = returned(TO, status="5.1.1", diagnostic="550 5.1.1 ża: no such mailbox").replace(
+        b"rfc822; ann@", "utf-8; ża@".encode()
+    )
+    for name in (b"message/delivery-status", b"message/rfc822"):
+        raw = raw.replace(name, name.replace(b"delivery", b"global-delivery").replace(b"rfc822", b"global"))
+    wanted = Report(Verdict.FAILED, NOW, "5.1.1", "550 5.1.1 ża: no such mailbox")
+    assert understand(raw, PATHS, NOW) == (Returned(ID, 2), wanted)
+
+
 @pytest.mark.parametrize(
     ("raw", "why"),
     [

@@ -24,6 +24,7 @@ MOST_LINE = 2_000
 ADDRESSED = ("to", "delivered-to", "x-original-to", "envelope-to", "return-path", "errors-to")
 """Headers that may hold the address that a mail was returned to; the last two are of the mail that comes back."""
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
+_BLANK_LINE = re.compile(r"\r?\n\r?\n")
 _ACTIONS = {"failed": Verdict.FAILED, "delayed": Verdict.PENDING, "delivered": Verdict.DELIVERED}
 
 Mime = Message
@@ -68,12 +69,22 @@ def _inside(part: Mime) -> list[Mime]:
 
 def _report(parts: list[Mime], now: datetime) -> Report | None:
     """What is said of the recipient. A mail has one; if the report names more (of a list), a failure counts first."""
-    blocks = [
-        block for part in parts if part.get_content_type() == "message/delivery-status" for block in _inside(part)
-    ]
-    found = [report for block in blocks[:MOST_RECIPIENTS] if (report := _of_recipient(block, now))]
+    blocks = islice((block for part in parts for block in _blocks(part)), MOST_RECIPIENTS)
+    found = [report for block in blocks if (report := _of_recipient(block, now))]
     order = (Verdict.FAILED, Verdict.PENDING, Verdict.DELIVERED)
     return min(found, key=lambda report: order.index(report.verdict)) if found else None
+
+
+def _blocks(part: Mime) -> Iterator[Mime]:
+    """The fields of a report, of each recipient apart."""
+    match part.get_content_type():
+        case "message/delivery-status":
+            yield from _inside(part)
+        case "message/global-delivery-status":  # of UTF-8 (RFC 6533); to the parser a mail, with recipients for a body
+            for one in _inside(part):
+                yield from map(_headers, _BLANK_LINE.split(_text(one)))
+        case _:
+            pass
 
 
 def _of_recipient(block: Mime, now: datetime) -> Report | None:
@@ -95,11 +106,18 @@ def _returned(parts: list[Mime]) -> Iterator[Mime]:
             case "message/rfc822" | "message/global":
                 yield from _inside(part)
             case "text/rfc822-headers" | "message/global-headers":
-                payload = part.get_payload(decode=True)
-                if isinstance(payload, bytes):
-                    yield HeaderParser(policy=policy.compat32).parsestr(payload.decode("utf-8", "replace"))
+                yield _headers(_text(part))
             case _:
                 pass
+
+
+def _text(part: Mime) -> str:
+    payload = part.get_payload(decode=True)
+    return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
+
+
+def _headers(text: str) -> Mime:
+    return HeaderParser(policy=policy.compat32).parsestr(text)
 
 
 def _addresses(headers: Mime) -> str:
