@@ -12,6 +12,7 @@ from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.events import MessageChannel
 from common.http import Cursor, Limit, Page, Time, download, errors, next_cursor, provided, time_position
 from common.mongo import Document
+from common.spelling import plain
 from outbox import account_handlers, account_schemas, exports, handlers
 from outbox.account_health import AccountHealth, TestResult
 from outbox.account_schemas import AccountFields, AccountView, view_of
@@ -64,8 +65,12 @@ async def _filter(
         "requested_at"
     ),
 ) -> Filter:
-    """`recipient` may be a part that begins at a word of an e-mail address, or anywhere in a phone number."""
-    return Filter(channel, status, recipient, order_number, since, until, by)
+    """`recipient` may be a part that begins at a word of an e-mail address, or anywhere in a phone number.
+
+    A text with nothing in it to look for is no filter: an empty field of a form would mean the whole box.
+    """
+    wanted = recipient if plain(recipient or "").strip() else None
+    return Filter(channel, status, wanted, order_number or None, since, until, by)
 
 
 Chosen = Annotated[Filter, Depends(_filter)]
