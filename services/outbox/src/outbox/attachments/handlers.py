@@ -66,7 +66,7 @@ async def keep(
     """Keep the bytes of `content` as they come; at most a chunk of them is in memory. Raises AttachmentTooLarge."""
     files, digest, size = attachments.files, sha256(), 0
     file_id = await files.begin(partner_id, datetime.now(UTC))
-    is_kept = False
+    may_be_seen = False
     try:
         n = 0
         async for chunk in _chunks(content):
@@ -76,11 +76,11 @@ async def keep(
             await files.add(partner_id, file_id, n, chunk)
             n += 1
         made = Attachment(digest.hexdigest(), file_name(name, media_type), media_type, size)
+        may_be_seen = True  # also if its write gets no answer: then `tidy_up` finds out
         await files.reveal(partner_id, file_id, made, datetime.now(UTC))
-        is_kept = True
         return made
     finally:
-        if not is_kept:
+        if not may_be_seen:
             with suppress(PyMongoError):  # then `tidy_up` finds it
                 await files.drop(partner_id, file_id)
 
