@@ -33,7 +33,9 @@ class Network:
         async with asyncio.timeout(seconds):
             try:
                 found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            except (socket.gaierror, UnicodeError):  # the second: a part of its name is empty or too long
+            except (socket.gaierror, UnicodeError) as error:  # the second: a part of its name is empty or too long
+                if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+                    raise  # nobody knows whether there is
                 raise HostRefused(f"there is no host {host}") from None
             addresses = [one for one in found if self._may_reach(host, str(one[4][0]))]
             if not addresses:

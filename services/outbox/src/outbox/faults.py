@@ -1,5 +1,6 @@
 """What went wrong with a connection, in words for the owner of the account."""
 
+import socket
 import ssl
 
 from aiosmtplib.errors import (
@@ -24,6 +25,7 @@ def words_for(error: BaseException) -> str:
 WORDS: dict[type[BaseException], str] = {
     ssl.SSLCertVerificationError: "has a certificate that is not valid for it",
     ssl.SSLError: "does not speak TLS as the account expects",
+    socket.gaierror: "cannot be looked up at the moment",
     ConnectionRefusedError: "does not answer at this port",
     TimeoutError: "did not answer in time",
     SMTPTimeoutError: "did not answer in time",

@@ -53,10 +53,10 @@ class Fetcher:
             connection = http_over(await open_stream(self.network, url, CONNECT_SECONDS), url)
         except HostRefused as error:
             raise NotFetched(error.words, is_final=True) from None
+        except (OSError, TimeoutError) as error:  # before ValueError, which a wrong certificate is too
+            raise NotFetched(f"{host} {words_for(error)}", is_final=False) from None
         except ValueError:
             raise NotFetched("an attachment has a URL that cannot be", is_final=True) from None
-        except (OSError, TimeoutError) as error:
-            raise NotFetched(f"{host} {words_for(error)}", is_final=False) from None
         try:
             request = httpcore.Request("GET", url, headers={"Host": parts.netloc, "Accept-Encoding": "identity"})
             response = await connection.handle_async_request(request)
