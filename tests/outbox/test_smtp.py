@@ -297,6 +297,7 @@ async def test_an_impossible_address_is_refused_without_a_word_to_the_server(add
         *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
         *("224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:10.0.0.1"),
         *("64:ff9b::10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2002:a00:1::"),
+        *("fec0::1", "64:ff9b:1::a00:1", "::10.0.0.1", "::ffff:0:a00:1"),
     ],
 )
 def test_an_inner_address_is_not_public_however_it_is_wrapped(address: str) -> None:

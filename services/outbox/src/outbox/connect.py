@@ -16,6 +16,8 @@ from outbox.smtp import EXTENSIONS, Connection
 from outbox.via import Smtp
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+UNICAST = ipaddress.IPv6Network("2000::/3")
+"""What is given out of IPv6 (RFC 4291, 2.4). The rest, such as site-local and local NAT64, is at most of a network."""
 
 
 class Network:
@@ -67,6 +69,8 @@ def is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         inside = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else None
         found = found.ipv4_mapped or found.sixtofour or inside or found
+    if isinstance(found, ipaddress.IPv6Address) and found not in UNICAST:
+        return False
     return found.is_global and not found.is_multicast
 
 
