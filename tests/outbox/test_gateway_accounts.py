@@ -179,6 +179,19 @@ async def test_secrets_numbers_and_words_of_a_text_are_where_they_belong(platfor
         assert text not in outbox.log_text()
 
 
+async def test_a_long_secret_that_a_gateway_repeats_is_not_told_in_part(platform: Platform) -> None:
+    """B11: it is taken out before the words are cut, also as PHP writes it into JSON."""
+    outbox, token = await platform.service("outbox"), "canary/" * 100
+    async with listening(Gateway(token=token)) as gateway:
+        for repeated in (token, token.replace("/", r"\/")):
+            wanted = sms(unique("prt"))
+            gateway.script[wanted.recipient.address] = [Scripted(400, f"who is {repeated}?".encode())]
+            await add_account(outbox, http_fields(gateway), wanted.partner_id)
+            await request(outbox, wanted)
+            [row] = await settled(outbox, wanted.partner_id, "ERROR")
+            assert row["error"] == "400 who is …?"
+
+
 @pytest.mark.parametrize("host", ["sms..example", f"{'a' * 64}.example"])
 async def test_a_gateway_whose_name_cannot_be_is_told_as_such(platform: Platform, host: str) -> None:
     """B9, B11: by a test of the account, and by what waits for it: nothing is in doubt."""

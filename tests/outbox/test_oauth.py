@@ -278,7 +278,9 @@ async def test_secrets_and_tokens_are_in_no_answer_log_or_span(platform: Platfor
         assert isinstance(endpoint, TokenEndpoint)
         hosts = {"OAUTH_TOKEN_HOSTS": endpoint.url, "OTEL_TRACES_EXPORTER": "console", **FAST}
         outbox = await platform.service("outbox", instance="oauth-spans", **hosts)
-        client = endpoint.add(Client("canary", secret="canary-secret", refresh_token="canary-refresh", rotates=True))
+        client = endpoint.add(
+            Client("canary", secret="canary-secret", refresh_token="canary-refresh" * 60, rotates=True)
+        )
         repeated = f"not {client.refresh_token} of {client.secret}"
         client.answers = [refusal(400, "invalid_grant", repeated)]
         partner, account = await sender_account(outbox, server, **endpoint.account(client, server))

@@ -26,6 +26,7 @@ from outbox.streams import Stream, beginning, http_over, open_stream
 from outbox.via import HttpGateway, SmsApi
 
 _PLACEHOLDER = re.compile(r"\{(to|text|sender|id|channel)\}")
+MOST_WORDS = 500
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 Gateway = SmsApi | HttpGateway
@@ -138,8 +139,11 @@ class GatewayConnection:
         return {header: self._secret} if header else {"Authorization": f"Bearer {self._secret}"}
 
     def _safe(self, answer: Answer) -> Answer:
-        """The answer without our secret, should the gateway repeat it."""
-        return replace(answer, reply=answer.reply.replace(self._secret, "…")) if self._secret else answer
+        """The answer without our secret, should the gateway repeat it, perhaps in JSON as PHP writes it."""
+        reply = answer.reply
+        for secret in (self._secret, self._secret.replace("/", r"\/")) if self._secret else ():
+            reply = reply.replace(secret, "…")
+        return replace(answer, reply=reply[:MOST_WORDS])
 
 
 def _form(mail: Mail, report_url: str) -> bytes:

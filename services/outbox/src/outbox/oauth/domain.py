@@ -11,7 +11,6 @@ from outbox.domain import Answer, Outcome
 FEW_SECONDS = 300.0
 """A token is taken to be good for so long when its endpoint does not say."""
 MOST_SECONDS = 86_400.0
-MOST_WORDS = 500
 LATER = frozenset({408, 425, 429})
 LATER_ERRORS = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -54,7 +53,7 @@ def understand(status: int, body: bytes) -> AccessToken | Answer:
     words = ": ".join(part for part in (error, description) if part) or "no access token"
     is_later = status in LATER or status >= 500 or error in LATER_ERRORS
     outcome = Outcome.TRY_AGAIN if is_later else Outcome.ACCOUNT_REFUSED
-    return Answer(outcome, status, reply=_CONTROL.sub(" ", f"{status} {words}").strip()[:MOST_WORDS])
+    return Answer(outcome, status, reply=_CONTROL.sub(" ", f"{status} {words}").strip())
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from outbox.oauth.domain import AccessToken, Grant, understand
 from outbox.streams import beginning, http_over, open_stream
 from outbox.via import OAuth
 
+MOST_WORDS = 500
+
 
 @dataclass(frozen=True)
 class Endpoints:
@@ -63,8 +65,8 @@ def _form(oauth: OAuth, grant: Grant) -> bytes:
 
 
 def _without(grant: Grant, answer: Answer) -> Answer:
-    """The answer without our secrets, should the endpoint repeat them."""
+    """The answer without our secrets, should the endpoint repeat them; cut after that, or a part of one would stay."""
     reply = answer.reply
     for secret in (grant.refresh_token, grant.client_secret):
         reply = reply.replace(secret, "…") if secret else reply
-    return replace(answer, reply=reply)
+    return replace(answer, reply=reply[:MOST_WORDS])
