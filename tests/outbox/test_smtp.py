@@ -1,6 +1,7 @@
 """The SMTP transaction, word for word, against a server that pipelines and one that does not (B2, B10, B11)."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -124,6 +125,28 @@ async def test_a_kept_connection_that_ended_costs_no_attempt(extensions: tuple[s
         assert (await (await connected(server)).send(mail())).outcome is Outcome.TRY_AGAIN
 
 
+@pytest.mark.parametrize("said", [b"250 and more\r\n", b"250-and more\r\n", b"x", b"no SMTP\r\n"])
+async def test_a_server_that_talks_without_end_is_hung_up_on(said: bytes) -> None:
+    """Fairness: also while nothing is asked, or what it says would fill the memory that all accounts share."""
+    hung_up = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            for _ in range(20):
+                writer.write(said * (1_000_000 // len(said)))
+                await writer.drain()
+            return  # it was all heard
+        hung_up.set()
+
+    listener = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", port)
+    connection = Connection(transport, {}, 5)
+    await eventually(hung_up.is_set)
+    assert not connection.is_open
+    listener.close()
+
+
 async def test_the_next_envelope_goes_out_before_the_answer_to_the_content() -> None:
     """RFC 2920, 3.1: a mail costs one turn instead of two. This server answers only once the next MAIL is there."""
     heard: list[str] = []
@@ -224,7 +247,7 @@ async def test_silence_after_the_content_leaves_the_truth_unknown(extensions: tu
 
 async def test_a_part_of_an_answer_in_the_very_moment_when_patience_ends_does_not_prolong_it() -> None:
     """B10: a server that lets its answer trickle would hold the message for as long as it likes."""
-    replies = Replies()
+    replies = Replies(asyncio.Transport())
     async with asyncio.timeout(5):
         asyncio.get_running_loop().call_soon(replies.data_received, b"25")
         with pytest.raises(TimeoutError):

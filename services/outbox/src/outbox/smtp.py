@@ -27,15 +27,18 @@ from outbox.mime import (
 )
 
 MOST_REPLY_BYTES = 64_000
+MOST_UNREAD = 100
+"""Answers; to all that is asked at once there are four."""
 CLOSING = 421
 EXTENSIONS = ("pipelining", "size", "smtputf8")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f<>]")
 
 
 class Replies(asyncio.Protocol):
-    """Answers of a mail server, in the order of the questions."""
+    """Answers of a mail server, in the order of the questions. Who talks without end, or nonsense, is hung up on."""
 
-    def __init__(self) -> None:
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
         self._buffer = b""
         self._lines: list[str] = []
         self._arrived: deque[tuple[int, str]] = deque()
@@ -54,8 +57,11 @@ class Replies(asyncio.Protocol):
         *lines, self._buffer = self._buffer.split(b"\n")
         for line in lines:
             self._take(line.rstrip(b"\r").decode("utf-8", "replace"))
-        if len(self._buffer) > MOST_REPLY_BYTES or len(self._lines) > MOST_REPLY_BYTES // 80:
+        is_endless = len(self._buffer) > MOST_REPLY_BYTES or len(self._lines) > MOST_REPLY_BYTES // 80
+        if is_endless or len(self._arrived) > MOST_UNREAD:
             self.is_open = False
+        if not self.is_open:
+            self._transport.abort()
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -160,7 +166,7 @@ class Connection:
 
     def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str], seconds: float) -> None:
         self._transport = transport
-        self._replies = Replies()
+        self._replies = Replies(transport)
         self._extensions = extensions
         self._timeout = seconds
         self._is_pipelined = "pipelining" in extensions
