@@ -242,6 +242,30 @@ async def test_a_text_whose_answer_was_lost_is_found_by_our_own_id(platform: Pla
         await settled(outbox, partner, "BOUNCED")
 
 
+async def test_a_text_that_was_sent_again_and_whose_answer_was_lost_is_found_by_what_we_called_it_then(
+    platform: Platform,
+) -> None:
+    """B4, B10: after a bounce its idx is another than its id."""
+    outbox = await platform.service("outbox", instance="lost", RETRY_SCHEDULE_SECONDS="0.1")
+    async with listening(Gateway()) as gateway:
+        partner, _ = await add_account(outbox, smsapi_fields(gateway))
+        message_id, provider_id = await sent_text(outbox, partner, gateway)
+        url = gateway.posts()[0].fields["notify_url"]
+        await outbox.http.get(url, params={"MsgId": provider_id, "status": "406"})
+        await settled(outbox, partner, "BOUNCED")
+        gateway.script[gateway.accepted[0].to] = [DROPPED_AFTER]
+        headers = outbox.tokens.headers(partner)
+
+        async def is_resent() -> bool:
+            return (await outbox.http.post(f"/messages/{message_id}/resend", headers=headers)).status_code == 200
+
+        await eventually(is_resent)
+        await settled(outbox, partner, "SENT")
+        again = gateway.accepted[1]
+        await outbox.http.get(url, params={"MsgId": again.provider_id, "status": "407", "idx": again.key})
+        await settled(outbox, partner, "BOUNCED")
+
+
 async def test_a_report_is_found_by_an_index(platform: Platform) -> None:
     """House rule: among a million messages too."""
     outbox = await platform.service("outbox")

@@ -1,5 +1,6 @@
 """Reports as they change the messages that they are about, and those that came too early."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ INDEXES = [
     Index("messages", (("unannounced.due_at", 1),), where=(("unannounced", {"$exists": True}),)),
     Index("early_reports", (("due_at", 1),)),
 ]
+_SENT_AGAIN = re.compile(r"-\d{1,3}$")
+"""What a gateway's name for a message has behind its id once it failed (`composing.py`)."""
 _WORDLESS = {"content.text": 0, "content.html": 0}
 EARLY_BATCH = 200
 
@@ -55,8 +58,10 @@ class ReportStore:
                 return found
         if not about.message_id:
             return None
-        through = {"account_id": about.account_id} if about.account_id else {}
-        return await messages.find_one({"_id": about.message_id, **through}, projection=shown)
+        if not about.account_id:
+            return await messages.find_one({"_id": about.message_id}, projection=shown)
+        named = {"$in": [about.message_id, _SENT_AGAIN.sub("", about.message_id)]}
+        return await messages.find_one({"_id": named, "account_id": about.account_id}, projection=shown)
 
     async def note(self, partner_id: str, message_id: str, position: int, report: Report) -> None:
         """Keep with its attempt what is reported, unless something final was."""
