@@ -70,6 +70,9 @@ ACCOUNT_STOPPED = "account_stopped"
 ALLOWANCE_USED = "allowance_used"
 """Why a message waits whose account has sent as much as it may in a day."""
 MAILBOX_FULL = "5.2.2"
+_ABOUT_SENDER = re.compile(r"5\.(1\.[78]$|7\.)")
+"""RFC 3463: the sender's address, or what he may do. Many servers say so only when they hear of a recipient, whose
+address is not wrong for that, and must not be remembered as such (A8)."""
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})\b")
 
 
@@ -269,7 +272,8 @@ def _meaning(stage: Stage, code: int, enhanced: str | None) -> Outcome:
         return Outcome.TRY_AGAIN if 400 <= code < 500 else Outcome.ACCOUNT_REFUSED
     if code < 500 or stage is Stage.CONNECT or enhanced == MAILBOX_FULL:
         return Outcome.TRY_AGAIN
-    return Outcome.RECIPIENT_REFUSED if stage is Stage.RECIPIENT else Outcome.MESSAGE_REFUSED
+    is_about_recipient = stage is Stage.RECIPIENT and not _ABOUT_SENDER.match(enhanced or "")
+    return Outcome.RECIPIENT_REFUSED if is_about_recipient else Outcome.MESSAGE_REFUSED
 
 
 def lost(stage: Stage, words: str) -> Answer:
