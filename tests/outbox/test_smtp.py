@@ -304,6 +304,19 @@ async def test_the_size_is_announced_where_it_is_asked_for() -> None:
         connection.close()
 
 
+@pytest.mark.parametrize("changes", [{}, {"return_path": "bounce+m-1.1@bounces.example"}])
+async def test_a_sender_that_is_not_ascii_needs_smtputf8_and_no_recipient_is_to_blame(changes: dict[str, str]) -> None:
+    """RFC 6531: for the header too, where the envelope is from another. A8: the recipient's address is not wrong."""
+    async with listening(Scripted()) as server:
+        answer = await (await connected(server)).send(mail(from_address="żółw@kettle.example", **changes))
+        assert (answer.outcome, server.count("MAIL")) == (Outcome.ACCOUNT_REFUSED, 0)
+        assert not answer.refuses_account, "the server did not say so"
+    async with listening(Scripted(extensions=("SMTPUTF8",))) as server:
+        answer = await (await connected(server)).send(mail(from_address="żółw@kettle.example", **changes))
+        assert answer.outcome is Outcome.SENT
+        assert "SMTPUTF8" in next(line for line in server.heard if line.startswith("MAIL"))
+
+
 @pytest.mark.parametrize("address", ["ann@-ż.example", "ann@ż..example", "ann@x.example>\r\nRCPT TO:<eve@x.example"])
 async def test_an_impossible_address_is_refused_without_a_word_to_the_server(address: str) -> None:
     """B10: and injects nothing."""

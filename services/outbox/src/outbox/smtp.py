@@ -138,14 +138,16 @@ class Transaction:
 def prepare(mail: Mail, extensions: Mapping[str, str]) -> Transaction | Answer:
     """The mail for a server with these extensions and what it says of each, or why it cannot be sent to it."""
     try:
-        sender, recipient = ascii_address(mail.return_path or mail.from_address), ascii_address(mail.to_address)
+        author, recipient = ascii_address(mail.from_address), ascii_address(mail.to_address)
     except UnicodeError:
         return Answer(Outcome.RECIPIENT_REFUSED, reply="the address has a domain that cannot be")
+    sender = mail.return_path or author
     if _CONTROL.search(sender + recipient):
         return Answer(Outcome.RECIPIENT_REFUSED, reply="the address has characters that no address has")
-    needs_utf8 = not (sender + recipient).isascii()
+    needs_utf8 = not (author + recipient).isascii()  # the author's is in the header, whoever the envelope is from
     if needs_utf8 and "smtputf8" not in extensions:
-        return Answer(Outcome.RECIPIENT_REFUSED, reply="the mail server does not take addresses that are not ASCII")
+        who = Outcome.RECIPIENT_REFUSED if author.isascii() else Outcome.ACCOUNT_REFUSED
+        return Answer(who, reply="the mail server does not take addresses that are not ASCII")
     content = compose(mail)
     options = " SMTPUTF8" if needs_utf8 else ""
     if "size" in extensions:
