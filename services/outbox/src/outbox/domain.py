@@ -161,7 +161,8 @@ class Answer:
 
     def __post_init__(self) -> None:
         for name in ("reply", "provider_id"):  # no database takes half a character, and none of its neighbours then
-            object.__setattr__(self, name, getattr(self, name).encode("utf-8", "replace").decode())
+            if not (said := getattr(self, name)).isascii():
+                object.__setattr__(self, name, said.encode("utf-8", "replace").decode())
 
     @property
     def refuses_account(self) -> bool:
