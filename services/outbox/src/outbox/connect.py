@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import socket
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 import aiosmtplib
 from aiosmtplib.errors import SMTPException, SMTPResponseException
@@ -32,6 +32,7 @@ class Network:
         Raises HostRefused, OSError, TimeoutError.
         """
         loop = asyncio.get_running_loop()
+        until, trouble = loop.time() + seconds, OSError()
         async with asyncio.timeout(seconds):
             try:
                 found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -42,25 +43,29 @@ class Network:
             addresses = [one for one in found if self._may_reach(host, str(one[4][0]))]
             if not addresses:
                 raise HostRefused(f"{host} is inside the operator's network")
-            trouble: OSError | None = None
-            for family, kind, protocol, _, address in addresses:
-                connected = socket.socket(family, kind, protocol)
-                connected.setblocking(False)
+            for number, (family, kind, protocol, _, address) in enumerate(addresses):
+                share = (until - loop.time()) / (len(addresses) - number)  # so that a silent one leaves time for others
                 try:
-                    await loop.sock_connect(connected, address)
-                except asyncio.CancelledError:
-                    connected.close()
-                    raise
+                    async with asyncio.timeout(share):
+                        return await _connected(socket.socket(family, kind, protocol), address)
                 except OSError as error:
-                    connected.close()
                     trouble = error
-                    continue
-                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return connected
-            raise trouble or OSError
+            raise trouble
 
     def _may_reach(self, host: str, address: str) -> bool:
         return is_public(address.partition("%")[0]) or not self._allowed.isdisjoint((host, address))
+
+
+async def _connected(connected: socket.socket, address: Any) -> socket.socket:
+    """Raises OSError."""
+    try:
+        connected.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connected, address)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except (OSError, asyncio.CancelledError):
+        connected.close()
+        raise
+    return connected
 
 
 def is_public(address: str) -> bool:
