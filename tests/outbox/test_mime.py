@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from typing import Any
 
@@ -90,6 +91,16 @@ def test_dots_are_stuffed_and_the_end_is_the_only_lone_dot(content: bytes) -> No
     assert b"." not in lines
     read = b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines)
     assert read.removesuffix(b"\r\n") == content.removesuffix(b"\r\n")
+
+
+def test_no_line_is_longer_than_a_mail_server_takes() -> None:
+    """RFC 5322, 2.1.1: also where a name is."""
+    for name in ("a" * 2_000, '"' * 900, "ż" * 2_000, "a" * 250):
+        mail = Mail("m-1", "shop@kettle.example", name[:100], "ann@x.example", name, name[:500], "", "")
+        content = compose(mail)
+        assert max(map(len, content.split(b"\r\n"))) <= 998
+        to = str(make_header(decode_header(message_from_bytes(content)["To"])))
+        assert to.replace("\\", "") in (f'"{name}" <ann@x.example>', f"{name} <ann@x.example>")
 
 
 def test_a_unicode_domain_goes_out_as_ascii() -> None:

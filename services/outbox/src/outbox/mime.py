@@ -29,6 +29,8 @@ LINE_BYTES = 57
 _PERCENT_PART = re.compile(r"(?:%[0-9A-F]{2}|.){1,20}")
 """A part of a percent-encoded text that does not end within a byte, and fits a line."""
 LONGEST_LINE = 900
+LONGEST_QUOTED = 250
+"""Characters of a name: quoted they may be twice as many, and an address stands behind them."""
 LONGEST_URL = 998 - len("List-Unsubscribe: <>")
 """No line may have more than 998 characters (RFC 5322, 2.1.1)."""
 _OF_URLS = "!#$%&'()*+,/:;=?@[]"
@@ -230,7 +232,8 @@ def _mailbox(name: str, address: str) -> str:
     name = _CONTROL.sub(" ", name).strip()
     if not name:
         return address if address.isascii() else f"<{address}>"
-    return f"{_encoded(name) if not name.isascii() else _quoted(name)} <{address}>"
+    is_plain = name.isascii() and len(name) <= LONGEST_QUOTED
+    return f"{_quoted(name) if is_plain else _encoded(name)} <{address}>"
 
 
 def _quoted(name: str) -> str:
