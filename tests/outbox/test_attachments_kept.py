@@ -1,10 +1,8 @@
 """What is kept of attachments, and for how long, whatever happens at the same moment (B12)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -22,6 +20,7 @@ from tests.support.databases import database
 from tests.support.eventually import unique
 from tests.support.plans import plans_of
 from tests.support.platform import Platform
+from tests.support.unheard import unheard
 
 LIMITS = Limits(10_000_000, 10, 10_000_000, frozenset({"text/plain"}), 60)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -98,51 +97,18 @@ async def test_what_a_crash_left_of_an_upload_and_of_a_deletion_goes(mongo: Mong
 async def test_a_file_whose_last_write_got_no_answer_is_whole_if_it_is_there(platform: Platform, mongo: Mongo) -> None:
     """B12, F6: also for whoever uploads the same bytes again; what it left goes when it is certain."""
     partner = unique("prt")
-    async with deaf_after(platform, mongo, b"uploadDate") as deaf:
+    async with unheard(platform.mongo_url, b"uploadDate", arrives=True) as way:
+        url, same = SecretStr(way.url), mongo.database.name
+        deaf = Mongo(ServiceSettings(service_name="deaf", mongo_url=url, mongo_database=same, mongo_timeout_ms=500))
         with pytest.raises(PyMongoError):
             await keep(deaf, partner)
+        await deaf.close()
     seen = await keep(mongo, partner)
     assert b"".join([part async for part in Files(mongo).read(partner, seen.id)]) == CONTENT
     await mongo.database["unfinished"].update_many({}, {"$set": {"since": LONG_AGO}})
     await handlers.tidy_up(attachments(mongo))
     assert await left(mongo) == {"attachments.files": 1, "attachments.chunks": 2, "unfinished": 0}
     assert b"".join([part async for part in Files(mongo).read(partner, seen.id)]) == CONTENT
-
-
-@asynccontextmanager
-async def deaf_after(platform: Platform, mongo: Mongo, said: bytes) -> AsyncGenerator[Mongo]:
-    """The same database for one who hears nothing more over a connection on which he said this."""
-    there = urlsplit(platform.mongo_url)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_mongo, to_mongo = await asyncio.open_connection(there.hostname, there.port)
-        hears = True
-
-        async def ask() -> None:
-            nonlocal hears
-            while piece := await reader.read(1_000_000):
-                hears = hears and said not in piece
-                to_mongo.write(piece)
-            to_mongo.close()
-
-        async def answer() -> None:
-            while piece := await from_mongo.read(1_000_000):
-                if hears:
-                    writer.write(piece)
-            writer.close()
-
-        with suppress(ConnectionError):
-            await asyncio.gather(ask(), answer())
-
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    url = f"mongodb://127.0.0.1:{listener.sockets[0].getsockname()[1]}/?directConnection=true"
-    settings = ServiceSettings(
-        service_name="deaf", mongo_url=SecretStr(url), mongo_database=mongo.database.name, mongo_timeout_ms=500
-    )
-    deaf = Mongo(settings)
-    yield deaf
-    await deaf.close()
-    listener.close()
 
 
 async def test_no_query_of_attachments_scans(mongo: Mongo) -> None:

@@ -16,6 +16,7 @@ from tests.support import gateways
 from tests.support.eventually import eventually, unique
 from tests.support.messages import message, request, sender_account, settled
 from tests.support.platform import Platform, Service
+from tests.support.unheard import unheard
 
 NOT_GOOD = "334 eyJzdGF0dXMiOiI0MDEifQ=="
 """What a server answers to a token that it does not take; to the empty line behind it, it says why."""
@@ -250,6 +251,24 @@ async def test_a_kept_refresh_token_never_goes_to_another_endpoint(outbox: Servi
         refused = await outbox.http.put(url, json=same | {"oauth": None}, headers=headers)
         assert problem(refused) == (422, "password-needed")
         assert (await try_account(outbox, partner, account))["works"]
+
+
+async def test_a_new_refresh_token_is_kept_though_the_database_was_away_when_it_came(platform: Platform) -> None:
+    """B11, F6: the endpoint takes the old one no more, so nobody could sign in again without a new consent."""
+    async with (
+        unheard(platform.mongo_url, b"asking.turn", arrives=False, times=2) as way,
+        gateways.listening(TokenEndpoint()) as endpoint,
+        listening(mail_server()) as server,
+    ):
+        assert isinstance(endpoint, TokenEndpoint)
+        hosts = {"OAUTH_TOKEN_HOSTS": endpoint.url, "MONGO_URL": way.url, **FAST}
+        outbox = await platform.service("outbox", instance="oauth-away", **hosts)
+        client = endpoint.add(Client(rotates=True, expires_in=0))
+        partner, _ = await sender_account(outbox, server, **endpoint.account(client, server))
+        await send(outbox, partner, 2)
+        await settled(outbox, partner, "SENT", "SENT")
+        assert way.times == 0
+        await outbox.stop()
 
 
 async def test_a_new_refresh_token_is_not_lost_to_one_that_comes_back_late(

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from pymongo.errors import PyMongoError
+
 from common.keyring import Keyring, SecretUnreadable
 from outbox.channels import Refused
 from outbox.domain import Account, Answer, Outcome
@@ -63,7 +65,20 @@ class AccessTokens:
         except SecretUnreadable:
             raise _refused("the refresh token cannot be read any more: give it again") from None
         finally:
-            await self.store.end(account, turn, secret)
+            await self._end(account, turn, secret)
+
+    async def _end(self, account: Account, turn: str, secret: str | None) -> None:
+        """A new refresh token must not be lost, for the old one may be good no more: while the turn is ours, this is
+        tried again when the database is away."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + self.endpoints.timeout
+        while True:
+            try:
+                return await self.store.end(account, turn, secret)
+            except PyMongoError:
+                if secret is None or clock() >= until:
+                    raise
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _begin(self, account: Account, turn: str) -> tuple[Via, str | None]:
         """Wait for our turn, at most until that of a process that died is over. Raises Refused."""
