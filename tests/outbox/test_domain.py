@@ -17,6 +17,8 @@ from outbox.domain import Outcome, Stage, has_expired, lost, next_delay, underst
         (Stage.CONNECT, 421, "4.3.2 too many connections", Outcome.TRY_AGAIN),
         (Stage.SIGN_IN, 535, "5.7.8 bad credentials", Outcome.ACCOUNT_REFUSED),
         (Stage.SIGN_IN, 454, "4.7.0 try later", Outcome.TRY_AGAIN),
+        (Stage.SIGN_IN, -1, "Malformed SMTP response line", Outcome.TRY_AGAIN),
+        (Stage.SIGN_IN, 250, "odd", Outcome.TRY_AGAIN),
         (Stage.SENDER, 530, "5.7.0 sign in first", Outcome.ACCOUNT_REFUSED),
         (Stage.SENDER, 550, "5.7.1 not you", Outcome.MESSAGE_REFUSED),
         (Stage.RECIPIENT, 550, "5.1.1 no such mailbox", Outcome.RECIPIENT_REFUSED),

@@ -270,7 +270,7 @@ def _meaning(stage: Stage, code: int, enhanced: str | None) -> Outcome:
     if stage is Stage.CONTENT and 200 <= code < 300:
         return Outcome.SENT
     if stage is Stage.SIGN_IN or code in (530, 534, 535, 538):
-        return Outcome.TRY_AGAIN if 400 <= code < 500 else Outcome.ACCOUNT_REFUSED
+        return Outcome.ACCOUNT_REFUSED if 500 <= code < 600 else Outcome.TRY_AGAIN  # what is no answer refuses nobody
     if code < 500 or stage is Stage.CONNECT or enhanced == MAILBOX_FULL:
         return Outcome.TRY_AGAIN
     is_about_recipient = stage is Stage.RECIPIENT and not _ABOUT_SENDER.match(enhanced or "")
