@@ -68,6 +68,15 @@ def test_smsapi_has_a_text_only_when_it_says_so(status: int, body: bytes, outcom
     assert understand_smsapi(status, body, None).outcome is outcome
 
 
+def test_whatever_a_gateway_says_can_be_kept() -> None:
+    """B2: JSON may hold halves of characters, which no database takes; results of all accounts are written together."""
+    halves = json.dumps({"error": 8, "message": "\ud800", "id": "\udfffa", "list": [{"id": "\ud800"}]}).encode()
+    kept = [understand_http(200, halves, "/id", None), understand_smsapi(200, halves, None)]
+    kept.append(understand_smsapi(200, halves.replace(b"8", b"0", 1), None))
+    assert [(one.reply, one.provider_id) for one in kept[1:]] == [("200 error 8: ?", ""), ("200", "?")]
+    assert kept[0].provider_id == "?a"
+
+
 @pytest.mark.parametrize(
     ("pointer", "document", "found"),
     [

@@ -162,7 +162,7 @@ class Answer:
     def __post_init__(self) -> None:
         for name in ("reply", "provider_id"):  # no database takes half a character, and none of its neighbours then
             if not (said := getattr(self, name)).isascii():
-                object.__setattr__(self, name, said.encode("utf-8", "replace").decode())
+                object.__setattr__(self, name, whole(said))
 
     @property
     def refuses_account(self) -> bool:
@@ -280,6 +280,11 @@ def _meaning(stage: Stage, code: int, enhanced: str | None) -> Outcome:
 def lost(stage: Stage, words: str) -> Answer:
     """The connection broke or was silent. Only after the whole message was handed over is the truth unknown."""
     return Answer(Outcome.UNKNOWN if stage is Stage.AFTER_CONTENT else Outcome.TRY_AGAIN, reply=words[:500])
+
+
+def whole(text: str) -> str:
+    """Without halves of characters."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def next_delay(schedule: Sequence[float], attempts: int) -> timedelta:

@@ -7,7 +7,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from outbox.domain import Answer, Outcome
+from outbox.domain import Answer, Outcome, whole
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -97,7 +97,7 @@ def text_at(pointer: str, document: Any) -> str:
     """The text or number at a JSON Pointer (RFC 6901), at most 200 characters; empty when there is none."""
     found = found_at(pointer, document)
     is_id = isinstance(found, str | int) and not isinstance(found, bool)
-    return _CONTROL.sub(" ", str(found))[:200] if is_id else ""
+    return whole(_CONTROL.sub(" ", str(found))[:200]) if is_id else ""
 
 
 def found_at(pointer: str, document: Any) -> Any:

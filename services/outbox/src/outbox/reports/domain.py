@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from common.errors import Problem
-from outbox.domain import Outcome
+from outbox.domain import Outcome, whole
 
 MOST_WORDS = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -122,4 +122,4 @@ class Budget:
 
 def in_words(text: str) -> str:
     """`text` of somebody else as it can be kept and shown."""
-    return _CONTROL.sub(" ", text.encode("utf-8", "replace").decode()).strip()[:MOST_WORDS]
+    return _CONTROL.sub(" ", whole(text)).strip()[:MOST_WORDS]
