@@ -10,7 +10,9 @@ from aiokafka.errors import KafkaError
 from common.events import OrderCreated
 from common.events.envelope import Outgoing, encode
 from common.kafka.connection import Kafka
-from tests.support.eventually import eventually
+from common.kafka.topics import ensure_topics
+from common.settings import KafkaSettings
+from tests.support.eventually import eventually, unique
 from tests.support.platform import Platform
 
 
@@ -56,3 +58,16 @@ async def test_a_producer_that_has_lost_a_record_is_not_used_again(apart: Platfo
     await kafka.publish([order("2")])
     orders = apart.io.follow(OrderCreated)
     await eventually(lambda: [event.data.order_number for event in orders.events] == ["1", "2"])
+
+
+async def test_many_records_fit_where_each_of_them_does(platform: Platform) -> None:
+    """The broker takes a batch that is no larger than a record may be, which the operator says."""
+    settings = KafkaSettings(
+        kafka_bootstrap=platform.kafka_bootstrap, kafka_prefix=f"{unique('small')}.", kafka_max_record_bytes=50_000
+    )
+    kafka = Kafka(settings)
+    try:
+        await ensure_topics(settings, [OrderCreated.TOPIC], "test")
+        await kafka.publish([replace(order(f"{i}"), value=bytes(1_000)) for i in range(200)])
+    finally:
+        await kafka.stop()

@@ -36,6 +36,8 @@ is given other partitions asks for them when that time is over."""
 WORTH_A_BATCH = 10
 """So many records of a partition are given to the producer as a batch. Fewer go alone: it puts them together with what
 others publish meanwhile."""
+MOST_BATCH_BYTES = 262_144
+"""A batch is for the broker what a record is: it takes none that is larger than it takes records."""
 KEYS_KNOWN = 50_000
 """The partitions of so many keys are remembered."""
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
@@ -96,7 +98,7 @@ class Kafka:
                 enable_idempotence=True,
                 acks="all",
                 linger_ms=0,
-                max_batch_size=262_144,
+                max_batch_size=min(MOST_BATCH_BYTES, self.settings.kafka_max_record_bytes),
                 max_request_size=self.settings.kafka_max_record_bytes + DEAD_LETTER_ROOM,
                 request_timeout_ms=10_000,
             )
