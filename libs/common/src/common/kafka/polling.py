@@ -9,6 +9,7 @@ from common.jobs import Stop, Stopped
 
 IDLE_SECONDS = 5.0
 """So long a reader waits that has nothing else to do."""
+CAREFUL_PAUSE_SECONDS = 0.02
 
 Polled = Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 
@@ -22,6 +23,24 @@ async def poll(
     with suppress(Stopped):
         return await stop.unless(consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most))
     return {}
+
+
+async def poll_carefully(consumer: AIOKafkaConsumer, stop: Stop) -> tuple[Polled, bool]:
+    """One record that is fetched already, or nothing; True when the client could not decode it, since the name of a
+    header is no text. One that cannot be understood either stands in its place, and reading goes on behind it.
+
+    What a client has decoded before it fails is lost to it: the consumer has to be a new one, asked only so.
+    """
+    for tp in consumer.assignment():
+        try:
+            if found := await consumer.getmany(tp, timeout_ms=0, max_records=1):
+                return found, False
+        except UnicodeDecodeError:
+            offset = await consumer.position(tp)
+            consumer.seek(tp, offset + 1)
+            return {tp: [ConsumerRecord(*tp, offset, 0, 0, None, b"", None, -1, 0, (("undecodable", b"\xff"),))]}, True
+    await stop.wait_for(CAREFUL_PAUSE_SECONDS)
+    return {}, False
 
 
 @contextmanager

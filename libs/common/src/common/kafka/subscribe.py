@@ -29,7 +29,7 @@ from common.events.envelope import Event, Received, State, decode
 from common.jobs import Backoff, Pace, Stop, Stopped
 from common.kafka.connection import Kafka
 from common.kafka.dead_letters import DeadLetter, FloodGate, set_aside
-from common.kafka.polling import IDLE_SECONDS, nothing_fetched, poll
+from common.kafka.polling import IDLE_SECONDS, Polled, nothing_fetched, poll, poll_carefully
 from common.logs import error_code, logger
 from common.telemetry import TRACER, continue_trace, links_to, traceparent_of
 
@@ -39,6 +39,8 @@ E = TypeVar("E", bound=Event)
 Records = Sequence[ConsumerRecord[bytes, bytes]]
 Handler = Callable[[Sequence[Received[E]]], Awaitable[None]]
 
+CAREFUL_SECONDS = 60.0
+"""So long records are read one by one after one that the client could not decode, unless it is found sooner."""
 COMMIT_EVERY_SECONDS = 0.1
 """Under load several batches are committed together: the effects are durable already, a commit only saves repeating."""
 COMMIT_AFTER_SECONDS = 0.3
@@ -77,6 +79,7 @@ class Subscription(Generic[E]):
         self._kafka = kafka
         self._batch = batch
         self._flood = FloodGate(kafka.settings.kafka_dead_letters_per_minute)
+        self._careful_until = 0.0
         self._stop = Stop()
 
     async def run(self, stop: Stop) -> None:
@@ -92,6 +95,8 @@ class Subscription(Generic[E]):
                 await self._read(consumer)
             except Stopped:
                 return
+            except UnicodeDecodeError:
+                self._careful_until = time.monotonic() + CAREFUL_SECONDS
             except KafkaError as error:
                 self._stall(error)
                 await stop.wait_for(backoff.next())
@@ -106,7 +111,7 @@ class Subscription(Generic[E]):
         pace = Pace(self._kafka.settings.kafka_pace_ms / 1000)
         while not self._stop.is_set():
             seconds = COMMIT_AFTER_SECONDS if done else IDLE_SECONDS
-            polled = await poll(consumer, self._stop, seconds, self._batch)
+            polled = await self._poll(consumer, seconds)
             records = [record for part in polled.values() for record in part]
             with nothing_fetched(consumer) if len(records) == self._batch else nullcontext():
                 if records:
@@ -125,6 +130,14 @@ class Subscription(Generic[E]):
                 await pace.turn()
         if done:
             await self._commit(consumer, done)
+
+    async def _poll(self, consumer: AIOKafkaConsumer, seconds: float) -> Polled:
+        """Raises UnicodeDecodeError when the client cannot decode a record: a new consumer then finds which."""
+        if time.monotonic() > self._careful_until:
+            return await poll(consumer, self._stop, seconds, self._batch)
+        polled, is_found = await poll_carefully(consumer, self._stop)
+        self._careful_until = 0.0 if is_found else self._careful_until
+        return polled
 
     async def _process(self, records: Records) -> None:
         """Make the effect of `records` durable. Raises `Stopped` when the process ends before that."""
