@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from pymongo.errors import PyMongoError
 
 from common.jobs import Stop
 from common.mongo import Mongo
@@ -122,3 +123,21 @@ async def test_what_is_put_down_before_it_was_begun_leaves_its_lane_as_it_was(ou
         delivery["_preparing"].begin(lane, item)
         assert delivery["_preparing"].put_down([lane]) == [item]
         await eventually(lambda: lane.in_hand == 0)
+
+
+async def test_what_was_learned_of_accounts_is_kept_until_it_is_written(outbox: Outbox, mongo: Mongo) -> None:
+    """B9: an account that has nothing more to send would show for good what it was before."""
+    account, results = await account_at(outbox, Scripted()), outbox.delivery.results
+    document = message_document(message(account.partner_id, address()), account, datetime.now(UTC))
+    refused = Answer(Outcome.ACCOUNT_REFUSED, 535, None, "535 no")
+    results.add(account, Item("token", document, datetime.now(UTC), 0.0), refused, Reach.DOOR)
+    locked = {"createIndexes": "accounts", "indexes": [{"key": {"health.error": 1}, "name": "one", "unique": True}]}
+    await mongo.database["accounts"].insert_one({"_id": "other", "partner_id": "p", "health": {"error": "535 no"}})
+    await mongo.database.command(locked)
+    with pytest.raises(PyMongoError):
+        await results.write_health()
+    await mongo.database["accounts"].drop_index("one")
+    await results.write_health()
+    found = await mongo.database["accounts"].find_one({"_id": account.id})
+    assert found is not None
+    assert found["health"]["error"] == "535 no"

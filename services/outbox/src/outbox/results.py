@@ -202,9 +202,10 @@ class Results:
 
     async def write_health(self) -> None:
         """Keep what the attempts since the last call say about their accounts (B9)."""
-        noted, self._health = self._health, {}
-        for account_id, health in noted.items():
+        for account_id, health in list(self._health.items()):
             await self._store.note_health_of_all_partners(account_id, health)
+            if self._health[account_id] is health:  # else more was learned meanwhile
+                del self._health[account_id]
 
 
 def _record(result: Result, fact: Fact) -> Outgoing:
