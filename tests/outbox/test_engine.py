@@ -12,13 +12,14 @@ from pymongo.errors import PyMongoError
 
 from common.jobs import Stop
 from common.mongo import Mongo
+from outbox.account_handlers import find_accounts
 from outbox.delivery import NEVER
 from outbox.domain import Account, Answer, Outcome
 from outbox.handlers import Outbox, message_document, take_back
 from outbox.items import Item, Reach
 from outbox.lanes import Lane
 from outbox.main import INDEXES, build
-from outbox.queue import claim_document
+from outbox.queue import NO_ACCOUNT, Queue, claim_document
 from outbox.settings import Settings
 from outbox.via import Smtp
 from tests.outbox.scripted import Scripted, listening
@@ -26,6 +27,7 @@ from tests.outbox.test_lanes import address
 from tests.support.databases import database
 from tests.support.eventually import eventually, unique
 from tests.support.messages import message
+from tests.support.plans import plans_of
 from tests.support.platform import KEYRING, Platform
 
 LEASE = timedelta(seconds=3)
@@ -141,3 +143,18 @@ async def test_what_was_learned_of_accounts_is_kept_until_it_is_written(outbox: 
     found = await mongo.database["accounts"].find_one({"_id": account.id})
     assert found is not None
     assert found["health"]["error"] == "535 no"
+
+
+async def test_of_messages_that_wait_for_an_account_only_their_partners_are_read(outbox: Outbox, mongo: Mongo) -> None:
+    """B11: every two seconds it is asked for whom an account has come, and a partner without one may have a million."""
+    account, now = await account_at(outbox, Scripted()), datetime.now(UTC)
+    messages = [message(account.partner_id, address(), channel=channel) for channel in ("email", "sms")]
+    await outbox.queue.take_in([message_document(one, None, now) for one in messages])
+    await find_accounts(outbox)
+    waiting = {one["channel"]: one["account_id"] async for one in mongo.database["messages"].find()}
+    assert waiting == {"email": account.id, "sms": None}
+    partners = {"distinct": "messages", "key": "partner_id", "query": {"waiting_reason": NO_ACCOUNT}}
+    assert "DISTINCT_SCAN" in str(await mongo.database.command("explain", partners))
+    assert account.partner_id in await outbox.queue.partners_without_account()
+    [plan] = await plans_of(mongo, lambda mongo: Queue(mongo).waits_for(account.partner_id, "sms"))
+    assert "COLLSCAN" not in plan

@@ -89,7 +89,7 @@ async def health(outbox: Outbox, partner_id: str) -> list[tuple[Account, Mapping
 
 async def find_accounts(outbox: Outbox) -> None:
     """Release messages whose account was made at the moment they came in."""
-    waiting = await outbox.queue.without_account()
-    accounts = await outbox.store.default_accounts_of_all_partners(partner_id for partner_id, _ in waiting)
-    for whose in waiting & accounts.keys():
-        await _release(outbox, accounts[whose])
+    accounts = await outbox.store.default_accounts_of_all_partners(await outbox.queue.partners_without_account())
+    for whose, account in accounts.items():
+        if await outbox.queue.waits_for(*whose):
+            await _release(outbox, account)

@@ -288,13 +288,14 @@ class Queue:
             },
         )
 
-    async def without_account(self) -> set[tuple[str, str]]:
-        """(partner, channel) of messages that wait for an account."""
-        found = {"partner_id": "$partner_id", "channel": "$channel"}
-        cursor = await self._messages.aggregate(
-            [{"$match": {"waiting_reason": NO_ACCOUNT}}, {"$group": {"_id": found}}]
-        )
-        return {(one["_id"]["partner_id"], one["_id"]["channel"]) async for one in cursor}
+    async def partners_without_account(self) -> list[str]:
+        """Partners of messages that wait for an account; read off the index, however many there are."""
+        return await self._messages.distinct("partner_id", {"waiting_reason": NO_ACCOUNT})
+
+    async def waits_for(self, partner_id: str, channel: str) -> bool:
+        """True when there is one of this channel among them."""
+        waiting = {"waiting_reason": NO_ACCOUNT, "partner_id": partner_id, "channel": channel}
+        return await self._messages.find_one(waiting, {"_id": 1}) is not None
 
     async def by_status_and_account(self) -> list[tuple[str, str, int]]:
         """(status, account, how many) of what is not sent."""
