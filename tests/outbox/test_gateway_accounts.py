@@ -10,7 +10,7 @@ import trustme
 
 from tests.outbox.texting import BODY, add_account, http_fields, number, problem, sms, smsapi_fields
 from tests.support.eventually import eventually, unique
-from tests.support.gateways import Gateway, Scripted, listening
+from tests.support.gateways import SILENT_AFTER, Gateway, Scripted, listening
 from tests.support.messages import box, request, settled
 from tests.support.platform import Platform
 
@@ -112,6 +112,23 @@ async def test_what_no_request_could_be_made_of_is_refused(platform: Platform, c
     headers = outbox.tokens.headers("prt_x")
     answer = await outbox.http.post("/accounts", json=http_fields(NOWHERE, **change), headers=headers)
     assert problem(answer) == (422, "invalid")
+
+
+async def test_what_is_under_way_while_its_account_moves_is_doubted_when_its_answer_is_lost(platform: Platform) -> None:
+    """B10, F6: only the old gateway knows the message again, and the new one gets it."""
+    settings = {"RETRY_SCHEDULE_SECONDS": "0.1", "GATEWAY_TIMEOUT_SECONDS": "1.5", "LEASE_SECONDS": "3"}
+    outbox = await platform.service("outbox", instance="moved", **settings)
+    async with listening(Gateway()) as old, listening(Gateway()) as new:
+        fields = {"idempotency_header": "Idempotency-Key"}
+        partner, account = await add_account(outbox, http_fields(old, **fields))
+        wanted, headers = sms(partner), outbox.tokens.headers(partner)
+        old.script[wanted.recipient.address] = [SILENT_AFTER]
+        await request(outbox, wanted)
+        await eventually(lambda: old.accepted)
+        moved = await outbox.http.put(f"/accounts/{account}", json=http_fields(new, **fields), headers=headers)
+        assert moved.status_code == 200
+        [row] = await settled(outbox, partner, "SENT")
+        assert (len(old.accepted), len(new.accepted), row["possible_duplicate"]) == (1, 1, True)
 
 
 async def test_a_gateway_cannot_be_in_the_operators_inner_network(platform: Platform) -> None:

@@ -195,12 +195,16 @@ class Queue:
             for one in results
         }
         own = {"$getField": {"field": "$_id", "input": {"$literal": by_id}}}
-        attempts = {"attempts": {"$concatArrays": ["$attempts", ["$own.attempt"]]}}
+        doubted = {"$and": [{"$eq": ["$own.attempt.outcome", Outcome.UNKNOWN]}, "$claim.is_doubted"]}
+        ours = {
+            "attempts": {"$concatArrays": ["$attempts", ["$own.attempt"]]},
+            "possible_duplicate": {"$or": ["$possible_duplicate", "$own.change.possible_duplicate", doubted]},
+        }
         written = await self._messages.update_many(
             {"_id": {"$in": list(by_id)}, "claim.token": token},
             [
                 {"$set": {"own": own}},
-                {"$replaceWith": {"$mergeObjects": ["$$ROOT", "$own.change", attempts]}},
+                {"$replaceWith": {"$mergeObjects": ["$$ROOT", "$own.change", ours]}},
                 {"$unset": ["claim", "own"]},
             ],
         )
@@ -230,7 +234,7 @@ class Queue:
                         "status": Status.WAITING,
                         "due_at": now,
                         "retry_at": now,
-                        "possible_duplicate": "$possible_duplicate" if is_sure else True,
+                        "possible_duplicate": {"$or": ["$possible_duplicate", "$claim.is_doubted", not is_sure]},
                         "attempts": {"$concatArrays": ["$attempts", [attempt]]},
                     }
                 },
@@ -270,7 +274,11 @@ class Queue:
         )
 
     async def doubt(self, account_id: str) -> None:
-        """Mark what the account's provider may have, and another will get: only the first knows what it has sent."""
+        """Mark what the account's provider may have, and another will get: only the first knows what it has sent. An
+        attempt under way is marked by its result, if it comes to be one of these."""
+        await self._messages.update_many(
+            {"status": Status.SENDING, "account_id": account_id}, {"$set": {"claim.is_doubted": True}}
+        )
         for status in (Status.WAITING, Status.ERROR):
             await self._messages.update_many(
                 {"status": status, "account_id": account_id, "attempts.outcome": Outcome.UNKNOWN},
