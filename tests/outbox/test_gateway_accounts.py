@@ -131,6 +131,22 @@ async def test_what_is_under_way_while_its_account_moves_is_doubted_when_its_ans
         assert (len(old.accepted), len(new.accepted), row["possible_duplicate"]) == (1, 1, True)
 
 
+async def test_what_its_gateway_may_have_is_doubted_once_it_is_not_told_the_key_any_more(platform: Platform) -> None:
+    """B10, F6: it knew a message again by that alone."""
+    settings = {"RETRY_SCHEDULE_SECONDS": "2", "GATEWAY_TIMEOUT_SECONDS": "0.5", "LEASE_SECONDS": "3"}
+    outbox = await platform.service("outbox", instance="keyless", **settings)
+    async with listening(Gateway()) as gateway:
+        partner, account = await add_account(outbox, http_fields(gateway, idempotency_header="Idempotency-Key"))
+        wanted, headers = sms(partner), outbox.tokens.headers(partner)
+        gateway.script[wanted.recipient.address] = [SILENT_AFTER]
+        await request(outbox, wanted)
+        await settled(outbox, partner, "WAITING")
+        changed = await outbox.http.put(f"/accounts/{account}", json=http_fields(gateway), headers=headers)
+        assert changed.status_code == 200
+        [row] = await settled(outbox, partner, "SENT")
+        assert (len(gateway.accepted), row["possible_duplicate"]) == (2, True)
+
+
 async def test_a_gateway_cannot_be_in_the_operators_inner_network(platform: Platform) -> None:
     """B11: by whatever name; and a redirect there is not followed."""
     strict = await platform.service("outbox", instance="strict", GATEWAY_ALLOWED_INNER_HOSTS="", GATEWAY_PORTS="443")

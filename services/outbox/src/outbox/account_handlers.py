@@ -31,13 +31,13 @@ async def replace_account(outbox: Outbox, account: Account) -> Account:
         # Otherwise whoever may change an account, but does not know its password, could have it sent to himself.
         raise PasswordNeeded("Where it goes has changed: send the secret too.")
     sealed, now = _sealed(outbox, account), datetime.now(UTC)
-    is_moved = before is not None and not account.goes_where(before)
-    if is_moved:
+    is_another = before is not None and not account.knows_again(before)
+    if is_another:
         await outbox.queue.doubt(account.id)
     changed = await outbox.store.replace_account(sealed, now)
     if changed is None:
         raise AccountUnknown("There is no such sender account.")
-    if is_moved:  # what was claimed in between
+    if is_another:  # what was claimed in between
         await outbox.queue.doubt(account.id)
     await outbox.queue.hasten(changed.partner_id, changed.id, now)
     await _release(outbox, changed)

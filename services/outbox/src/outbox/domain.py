@@ -211,6 +211,11 @@ class Account:
         """True when the secret would go to the same server, for the same user, protected in the same way."""
         return self.via.destination == other.via.destination
 
+    def knows_again(self, other: "Account") -> bool:
+        """True when its provider, if it knows messages again, knows those too that went through `other`."""
+        ours, others = (getattr(one.via, "idempotency_header", None) for one in (self, other))
+        return self.goes_where(other) and ours == others
+
     def is_like(self, other: "Account") -> bool:
         """True when the same messages could go through both: of the same channel, in the same way."""
         return (self.channel, self.via.kind) == (other.channel, other.via.kind)
