@@ -119,6 +119,49 @@ async def test_what_is_old_goes_only_when_new_mail_is_sent(platform: Platform, m
     assert len(await box(outbox, silent)) == 2
 
 
+async def test_what_was_deleted_is_not_sent_again_when_it_is_asked_for_again(
+    platform: Platform, mail: MailServer
+) -> None:
+    """F6, B3, B6: its request stays in the topic for longer, and an operator may set the group back."""
+    outbox = await platform.service("outbox", instance="pruning", PRUNE_LOOK_SECONDS="0.05")
+    partner, _ = await sender_account(outbox, mail)
+    headers, to = outbox.tokens.headers(partner), f"{unique('ann')}@x.example"
+    pruned, deleted, last = (message(partner, to) for _ in range(3))
+    await request(outbox, pruned, deleted)
+    await settled(outbox, partner, "SENT", "SENT")
+
+    async def is_deleted() -> bool:  # 409 until it is announced
+        return (await outbox.http.delete(f"/messages/{deleted.message_id}", headers=headers)).status_code == 204
+
+    await eventually(is_deleted)
+    long_ago = {"$set": {"executed_at": datetime.now(UTC) - timedelta(days=8)}}
+    await outbox.database["messages"].update_one({"_id": pruned.message_id}, long_ago)
+    await request(outbox, last)
+
+    async def is_alone() -> bool:
+        return [one["id"] for one in await box(outbox, partner)] == [last.message_id]
+
+    await eventually(is_alone)
+    end = message(partner, to)
+    await request(outbox, pruned, deleted, end)
+    await settled(outbox, partner, "SENT", "SENT")
+    assert {one["id"] for one in await box(outbox, partner)} == {last.message_id, end.message_id}
+    assert len(mail.to(to)) == 4
+
+
+async def test_what_was_deleted_long_ago_is_forgotten_in_batches(store: Store) -> None:
+    """And what was deleted since is not."""
+    partner, ids = unique("prt"), [unique("msg") for _ in range(storage.PRUNE_BATCH + 2)]
+    for one in ids:
+        await store.delete(partner, one, 0)
+    last = {"$set": {"at": SENT_AT}}
+    await store.deleted.of_all_partners.update_many({"_id": {"$ne": ids[0]}}, last)
+    assert await store.deleted_of_all_partners(ids) == set(ids)
+    before = SENT_AT + MOMENT
+    assert [await store.forget_deleted_of_all_partners(before) for _ in range(3)] == [storage.PRUNE_BATCH, 1, 0]
+    assert await store.deleted_of_all_partners(ids) == {ids[0]}
+
+
 async def test_a_partner_chooses_how_long_messages_are_kept(platform: Platform, mail: MailServer) -> None:
     """B6: between named limits; what it chooses deletes nothing by itself."""
     outbox = await platform.service("outbox", instance="pruning", PRUNE_LOOK_SECONDS="0.05")

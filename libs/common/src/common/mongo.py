@@ -110,6 +110,10 @@ class OnePartner:
         """Raises DuplicateKeyError when the `_id` or a unique field is taken."""
         await self._collection.insert_one(self._mine(document))
 
+    async def insert_new(self, documents: Sequence[Document]) -> set[Any]:
+        """Those whose `_id` is not there yet; returns the others' (see `insert_new`)."""
+        return await insert_new(self._collection, [self._mine(one) for one in documents])
+
     async def find_one(self, query: Mapping[str, Any], **options: Any) -> Document | None:
         return await self._collection.find_one(self._mine(query), **options)
 

@@ -50,6 +50,7 @@ class Outbox:
     keyring: Keyring
     places: Places
     prune_after: timedelta
+    deleted_kept: timedelta
     attachments: Attachments
 
 
@@ -70,10 +71,12 @@ class Item:
 
 
 async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) -> None:
-    """Keep requested messages, each once, and wake the engine.
+    """Keep requested messages, each once, and wake the engine. What was deleted is not sent again (F6).
 
     Without a sender account of their channel they wait for one, and with a `not_before` for that time.
     """
+    deleted = await outbox.store.deleted_of_all_partners(event.data.message_id for event in events)
+    events = [event for event in events if event.data.message_id not in deleted]
     accounts = await outbox.store.default_accounts_of_all_partners(event.data.partner_id for event in events)
     now = datetime.now(UTC)
     documents = [
@@ -250,3 +253,9 @@ async def prune(outbox: Outbox) -> None:
         if sent_for[partner_id] == sent_at:
             del sent_for[partner_id]
         log.info("pruned", partner_id=partner_id, count=count)
+
+
+async def forget_deleted(outbox: Outbox) -> None:
+    """Forget what was deleted so long ago that nobody asks for it again."""
+    while await outbox.store.forget_deleted_of_all_partners(datetime.now(UTC) - outbox.deleted_kept):
+        pass

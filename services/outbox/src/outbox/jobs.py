@@ -9,6 +9,8 @@ from outbox.attachments.handlers import tidy_up
 from outbox.handlers import Outbox
 from outbox.stops.handlers import Stops, tell_owners
 
+FORGET_SECONDS = 60.0
+
 
 def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float, attachments_look_seconds: float) -> list[Job]:
     """Everything that runs beside requests and records."""
@@ -19,6 +21,7 @@ def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float, attachments_lo
         (LEFT_BEHIND_SECONDS, "account stops", lambda: tell_owners(stops)),
         (10.0, "queue metrics", lambda: _measure(outbox, stops)),
         (prune_look_seconds, "pruning", lambda: handlers.prune(outbox)),
+        (FORGET_SECONDS, "forgetting deleted", lambda: handlers.forget_deleted(outbox)),
         (attachments_look_seconds, "attachments", lambda: tidy_up(outbox.attachments)),
     )
     return [

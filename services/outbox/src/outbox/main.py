@@ -66,8 +66,9 @@ def build(settings: Settings) -> FastAPI:
     delivery = Delivery(work, store, RateStore(mongo), results, providers, composing, rules)
     places = Places(settings.ports, settings.ports_of_gateways, settings.inner_gateways, settings.token_origins)
     outbox = Outbox(
-        store, work, kept, delivery, keyring, places, timedelta(days=settings.prune_after_days), attachments
-    )
+        store, work, kept, delivery, keyring, places, timedelta(days=settings.prune_after_days),
+        timedelta(days=settings.deleted_kept_days), attachments,
+    )  # fmt: skip
     stops = Stops(StopStore(mongo), outbox, settings.platform_partner)
     return service_app(
         settings, name="outbox", mongo=mongo, kafka=kafka, indexes=INDEXES,

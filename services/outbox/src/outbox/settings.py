@@ -59,6 +59,9 @@ class Settings(ServiceSettings):
     report_wait_minutes: float = Field(default=60.0, gt=0, description="a report may come so long before our result")
     prune_look_seconds: float = Field(default=60.0, gt=0, description="how often partners who sent mail are looked at")
     prune_after_days: float = Field(default=7.0, gt=0, description="what finished before goes when new mail is sent")
+    deleted_kept_days: float = Field(
+        default=400, ge=30, description="ids of deleted messages, so that none is sent again"
+    )
     attachment_most_bytes: int = Field(default=20_000_000, ge=1, description="of one attachment")
     attachments_most: int = Field(default=10, ge=0, description="attachments of one message")
     attachments_most_bytes: int = Field(default=25_000_000, ge=1, description="of all attachments of one message")

@@ -1,7 +1,7 @@
 """The documents of the outbox as people ask for them: box and sender accounts. The engine's are in `queue.py`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -29,6 +29,7 @@ INDEXES = [
         (("partner_id", 1), ("executed_at", -1), ("_id", -1)),
         where=(("executed_at", {"$gte": LONG_AGO}),),
     ),
+    Index("deleted", (("at", 1),)),
     Index("accounts", (("partner_id", 1), ("_id", 1))),
     Index("accounts", (("partner_id", 1), ("channel", 1)), unique=True, where=(("is_default", True),)),
 ]
@@ -95,6 +96,7 @@ class Store:
 
     def __init__(self, mongo: Mongo) -> None:
         self.messages = mongo.collection("messages")
+        self.deleted = mongo.collection("deleted")
         self.accounts = mongo.collection("accounts")
         self.preferences = mongo.collection("preferences")
 
@@ -119,6 +121,7 @@ class Store:
     async def delete(self, partner_id: str, message_id: str, attempts: int) -> bool:
         """Delete, unless it is being sent or was tried more than `attempts` times (B3)."""
         allowed = {"_id": message_id, "status": {"$ne": Status.SENDING}, "attempts": {"$size": attempts}} | TOLD
+        await self._keep_ids(partner_id, [message_id])
         return (await self.messages.of(partner_id).delete_one(allowed)).deleted_count == 1
 
     async def resend(self, partner_id: str, message_id: str, now: datetime) -> Document | None:
@@ -137,8 +140,26 @@ class Store:
             "status": {"$in": list(FINISHED)},
         } | TOLD
         ids = [one["_id"] async for one in messages.find(finished, projection={"_id": 1}, limit=PRUNE_BATCH)]
+        await self._keep_ids(partner_id, ids)
         # Asked again while deleting: what was resent since has not finished any more.
         await messages.delete_many({"_id": {"$in": ids}, **finished})
+        return len(ids)
+
+    async def _keep_ids(self, partner_id: str, ids: Sequence[str]) -> None:
+        """Of what is about to be deleted: what asks for it stays in its topic longer, and may be read again (F6)."""
+        now = datetime.now(UTC)
+        await self.deleted.of(partner_id).insert_new([{"_id": one, "at": now} for one in ids])
+
+    async def deleted_of_all_partners(self, ids: Iterable[str]) -> set[str]:
+        """Those of the messages `ids` that were deleted."""
+        found = self.deleted.of_all_partners.find({"_id": {"$in": list(ids)}}, {"_id": 1})
+        return {one["_id"] async for one in found}
+
+    async def forget_deleted_of_all_partners(self, before: datetime) -> int:
+        """Forget one batch of what was deleted before `before`; returns how many."""
+        found = self.deleted.of_all_partners.find({"at": {"$lt": before}}, {"_id": 1}, limit=PRUNE_BATCH)
+        ids = [one["_id"] async for one in found]
+        await self.deleted.of_all_partners.delete_many({"_id": {"$in": ids}})
         return len(ids)
 
     async def keep_days(self, partner_id: str) -> int | None:
