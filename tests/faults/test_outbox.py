@@ -15,6 +15,7 @@ from tests.support.proxy import Spoilt, spoiling
 from tests.support.results import keep
 
 TIMES = 20
+IMPATIENT = {"SMTP_TIMEOUT_SECONDS": "1", "SMTP_CONTENT_TIMEOUT_SECONDS": "1"}
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -67,7 +68,7 @@ async def test_a_replica_frozen_beyond_its_lease_overwrites_nothing(platform: Pl
 async def test_a_bad_network_loses_nothing(platform: Platform, sink: MailServer, spoilt: Spoilt) -> None:
     """B10, F6: every second connection to the mail server is spoilt after some of its bytes."""
     outbox = await platform.service(
-        "outbox", instance=unique("network"), LEASE_SECONDS="2", RETRY_SCHEDULE_SECONDS="0.2", SMTP_TIMEOUT_SECONDS="1"
+        "outbox", instance=unique("network"), LEASE_SECONDS="2", RETRY_SCHEDULE_SECONDS="0.2", **IMPATIENT
     )
     async with spoiling(sink.port, spoilt) as proxy:
         ledger = await Ledger.written(outbox, sink, 600, port=proxy.port)
@@ -103,7 +104,7 @@ async def test_what_a_server_says_once_is_understood(
     platform: Platform, verb: str, reply: str, status: str, doubled: bool
 ) -> None:
     """B10: tried again or ended, and a possible duplicate only where the truth cannot be known."""
-    outbox = await platform.service("outbox", instance="said", RETRY_SCHEDULE_SECONDS="0.1", SMTP_TIMEOUT_SECONDS="1")
+    outbox = await platform.service("outbox", instance="said", RETRY_SCHEDULE_SECONDS="0.1", **IMPATIENT)
     async with listening(Scripted({verb: [reply]})) as server:
         partner, _ = await sender_account(outbox, server)
         wanted = message(partner, f"{unique('to').replace('_', '-')}@x.example")

@@ -78,6 +78,20 @@ async def test_a_wrong_password_is_not_tried_for_each_message_and_holds_up_nobod
         await eventually(is_sent)  # a forced resend asks at once, though the account rests
 
 
+async def test_a_server_may_look_at_a_mail_for_longer_than_at_a_question(platform: Platform) -> None:
+    """B10, RFC 5321: who gives up while it does, and asks again, sends a copy."""
+    outbox = await platform.service("outbox", instance="patient", SMTP_TIMEOUT_SECONDS="0.5", LEASE_SECONDS="1")
+    looked = asyncio.Event()
+    async with listening(Scripted(held={".": looked})) as server:
+        partner = unique("prt")
+        await account_at(outbox, server.port, partner)
+        await request(outbox, message(partner, address()))
+        await eventually(lambda: server.contents)
+        asyncio.get_running_loop().call_later(1.5, looked.set)
+        [row] = await settled(outbox, partner, "SENT")
+        assert (len(server.contents), row["possible_duplicate"]) == (1, False)
+
+
 async def test_an_account_that_was_mended_leaves_at_once_though_it_rested(platform: Platform) -> None:
     """B9: with a changed account nobody waits for the end of the rest."""
     outbox = await platform.service("outbox", instance="breaker")

@@ -10,7 +10,7 @@ from outbox.channels import Refused, Stale
 from outbox.connect import Network, connect, is_public
 from outbox.domain import Answer, Outcome
 from outbox.mime import Mail
-from outbox.smtp import Connection, Replies
+from outbox.smtp import Connection, Patience, Replies
 from outbox.via import Smtp
 from tests.outbox.scripted import HANG_UP, Scripted, listening
 from tests.support.eventually import eventually
@@ -32,7 +32,7 @@ def mail(**changes: Any) -> Mail:
 
 async def connected(server: Scripted, **changes: str) -> Connection:
     smtp = Smtp("127.0.0.1", server.port, changes.get("tls", "none"), changes.get("username"))
-    return await connect(smtp, "secret", NETWORK, seconds=5)
+    return await connect(smtp, "secret", NETWORK, Patience(5, 5))
 
 
 async def refusal(server: Scripted, **changes: str) -> Answer:
@@ -141,7 +141,7 @@ async def test_a_server_that_talks_without_end_is_hung_up_on(said: bytes) -> Non
     listener = await asyncio.start_server(talk, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", port)
-    connection = Connection(transport, {}, 5)
+    connection = Connection(transport, {}, Patience(5, 5))
     await eventually(hung_up.is_set)
     assert not connection.is_open
     listener.close()
@@ -168,7 +168,7 @@ async def test_the_next_envelope_goes_out_before_the_answer_to_the_content() -> 
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)
     connection = await connect(
-        Smtp("127.0.0.1", listener.sockets[0].getsockname()[1], "none", None), None, NETWORK, seconds=5
+        Smtp("127.0.0.1", listener.sockets[0].getsockname()[1], "none", None), None, NETWORK, Patience(5, 5)
     )
     answer = await connection.send(mail(text="first"), then=mail(text="second"))
     assert answer.reply == "250 2.0.0 accepted"

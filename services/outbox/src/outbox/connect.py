@@ -12,7 +12,7 @@ from aiosmtplib.errors import SMTPException, SMTPResponseException
 from outbox.channels import Refused
 from outbox.domain import Answer, HostRefused, Outcome, Stage, lost, understand
 from outbox.faults import words_for
-from outbox.smtp import EXTENSIONS, Connection
+from outbox.smtp import EXTENSIONS, Connection, Patience
 from outbox.via import Smtp
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -85,7 +85,7 @@ def own_name() -> str:
     return socket.getfqdn()
 
 
-async def connect(smtp: Smtp, secret: str | None, network: Network, seconds: float) -> Connection:
+async def connect(smtp: Smtp, secret: str | None, network: Network, patience: Patience) -> Connection:
     """A connection that is secured and signed in as `smtp` says, with a password or an access token.
 
     Raises Refused with what the server said.
@@ -93,9 +93,10 @@ async def connect(smtp: Smtp, secret: str | None, network: Network, seconds: flo
     stage = Stage.CONNECT
     client: aiosmtplib.SMTP | None = None
     try:
-        connected = await network.connect(smtp.host, smtp.port, seconds)
+        connected = await network.connect(smtp.host, smtp.port, patience.answer)
         client = aiosmtplib.SMTP(
-            hostname=smtp.host, sock=connected, timeout=seconds, local_hostname=await asyncio.to_thread(own_name),
+            hostname=smtp.host, sock=connected, timeout=patience.answer,
+            local_hostname=await asyncio.to_thread(own_name),
             use_tls=smtp.tls == "tls", start_tls=smtp.tls == "starttls",
         )  # fmt: skip
         await client.connect()
@@ -104,7 +105,7 @@ async def connect(smtp: Smtp, secret: str | None, network: Network, seconds: flo
             stage = Stage.SIGN_IN
             await _sign_in(client, smtp, smtp.username, secret or "")
         extensions = {name: client.esmtp_extensions[name] for name in EXTENSIONS if client.supports_extension(name)}
-        return Connection(cast(asyncio.Transport, client.transport), extensions, seconds)
+        return Connection(cast(asyncio.Transport, client.transport), extensions, patience)
     except HostRefused as error:
         answer = Answer(Outcome.ACCOUNT_REFUSED, reply=error.words)
     except SMTPResponseException as error:

@@ -30,6 +30,7 @@ from outbox.reports import api as reports_api
 from outbox.reports import main as reports_main
 from outbox.results import Results, RetryRules
 from outbox.settings import Settings
+from outbox.smtp import Patience
 from outbox.stops import storage as stops_storage
 from outbox.stops.handlers import Stops
 from outbox.stops.storage import StopStore
@@ -61,7 +62,8 @@ def build(settings: Settings) -> FastAPI:
         Network(settings.inner_gateways), settings.gateway_timeout_seconds, settings.gateway_longest_wait_seconds
     )
     tokens = oauth_main.wire(settings, mongo, keyring, gateway_rules.network)
-    providers = Providers(keyring, mail_servers, settings.smtp_timeout_seconds, gateway_rules, reports.urls, tokens)
+    patience = Patience(settings.smtp_timeout_seconds, settings.smtp_content_timeout_seconds)
+    providers = Providers(keyring, mail_servers, patience, gateway_rules, reports.urls, tokens)
     composing = Composing(attachments, domains, reports.return_paths)
     delivery = Delivery(work, store, RateStore(mongo), results, providers, composing, rules)
     places = Places(settings.ports, settings.ports_of_gateways, settings.inner_gateways, settings.token_origins)

@@ -9,16 +9,17 @@ from outbox.connect import Network
 from outbox.domain import Account, Answer, Outcome
 from outbox.oauth.handlers import AccessTokens
 from outbox.report_urls import ReportUrls
+from outbox.smtp import Patience
 from outbox.via import HttpGateway, SmsApi, Smtp
 
 
 @dataclass(frozen=True)
 class Providers:
-    """How providers are reached; `smtp_timeout` are seconds."""
+    """How providers are reached."""
 
     keyring: Keyring
     mail_servers: Network
-    smtp_timeout: float
+    patience: Patience
     gateways: gateways.Rules
     report_urls: ReportUrls
     access_tokens: AccessTokens
@@ -36,7 +37,7 @@ class Providers:
                 return await gateways.connect(account.via, account.channel, secret, self.gateways, report_url)
 
     async def _mail_server(self, smtp: Smtp, secret: str | None) -> Connection:
-        return await connect.connect(smtp, secret, self.mail_servers, self.smtp_timeout)
+        return await connect.connect(smtp, secret, self.mail_servers, self.patience)
 
     async def _mail_server_by_token(self, account: Account, smtp: Smtp) -> Connection:
         """A token that was kept may have been taken back meanwhile: that it is refused says nothing of the account."""

@@ -26,6 +26,7 @@ class Settings(ServiceSettings):
     platform_partner: str = Field(default="platform", description="whose account tells owners that theirs is stopped")
     account_connections: int = Field(default=20, ge=1, description="most connections that an account may ask for")
     smtp_timeout_seconds: float = Field(default=30.0, gt=0, description="for each answer of a mail server")
+    smtp_content_timeout_seconds: float = Field(default=600.0, gt=0, description="for its answer to a mail's content")
     smtp_idle_seconds: float = Field(default=30.0, gt=0, description="an idle connection is closed after this")
     smtp_allowed_inner_hosts: str = Field(default="", description="inner addresses that accounts may name, with commas")
     smtp_ports: str = Field(default="25,465,587,2525", description="ports that accounts may name; * for any")

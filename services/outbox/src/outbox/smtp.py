@@ -34,6 +34,15 @@ EXTENSIONS = ("pipelining", "size", "smtputf8")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f<>]")
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that a mail server may take for an answer, and for the one to a mail's content: it may look at that for
+    long, and whoever gives up before makes a copy (RFC 5321, 4.5.3.2.6)."""
+
+    answer: float
+    content: float
+
+
 class Replies(asyncio.Protocol):
     """Answers of a mail server, in the order of the questions. Who talks without end, or nonsense, is hung up on."""
 
@@ -166,11 +175,11 @@ def prepare(mail: Mail, extensions: Mapping[str, str]) -> Transaction | Answer:
 class Connection:
     """A connection that is signed in, for one mail after another."""
 
-    def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str], seconds: float) -> None:
+    def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str], patience: Patience) -> None:
         self._transport = transport
         self._replies = Replies(transport)
         self._extensions = extensions
-        self._timeout = seconds
+        self._timeout, self._content_timeout = patience.answer, patience.content
         self._is_pipelined = "pipelining" in extensions
         self._is_new = True
         self._begun: Transaction | None = None
@@ -214,7 +223,7 @@ class Connection:
             self._ensure_open()
             stage = Stage.AFTER_CONTENT
             self._transport.write(content + self._begin(then))
-            code, text = await self._replies.next(self._timeout)
+            code, text = await self._replies.next(self._content_timeout)
             if code == CLOSING:
                 self._transport.close()
             answer = understand(Stage.CONTENT, code, text)
