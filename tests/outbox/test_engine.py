@@ -158,3 +158,15 @@ async def test_of_messages_that_wait_for_an_account_only_their_partners_are_read
     assert account.partner_id in await outbox.queue.partners_without_account()
     [plan] = await plans_of(mongo, lambda mongo: Queue(mongo).waits_for(account.partner_id, "sms"))
     assert "COLLSCAN" not in plan
+
+
+async def test_an_error_of_ours_leaves_no_connection_that_nobody_uses(outbox: Outbox) -> None:
+    """B9: a lane that thinks it has one never asks with one alone whether the server lets it in."""
+    async with listening(Scripted()) as server:
+        account = await account_at(outbox, server)
+        lane: Lane = outbox.delivery._lane(account)  # pyright: ignore[reportPrivateUsage]
+        document = message_document(message(account.partner_id, address()), account, datetime.now(UTC))
+        del document["content"]
+        lane.take(Item("token", document, datetime.now(UTC), asyncio.get_running_loop().time() + 60))
+        await eventually(lambda: server.count("EHLO") == 1 and lane.in_hand == 0)
+        assert not lane.is_let_in

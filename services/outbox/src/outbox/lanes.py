@@ -249,6 +249,9 @@ class Lane:
             self._let_go(connection)
             self._refused(account, item, refused.answer)
             return None
+        except BaseException:  # an error of ours: nobody else knows a connection that was made here
+            self._let_go(connection)
+            raise
         if connection is not None and not connection.is_open:
             self._put(following)
             self._let_go(connection)
