@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,9 +13,9 @@ from pymongo.errors import PyMongoError
 
 from common.jobs import Stop
 from common.mongo import Mongo
-from outbox.account_handlers import find_accounts
+from outbox.account_handlers import find_accounts, replace_account
 from outbox.delivery import NEVER
-from outbox.domain import Account, Answer, Outcome
+from outbox.domain import Account, Answer, Outcome, PasswordNeeded
 from outbox.handlers import Outbox, message_document, take_back
 from outbox.items import Item, Reach
 from outbox.lanes import Lane
@@ -170,3 +171,17 @@ async def test_an_error_of_ours_leaves_no_connection_that_nobody_uses(outbox: Ou
         lane.take(Item("token", document, datetime.now(UTC), asyncio.get_running_loop().time() + 60))
         await eventually(lambda: server.count("EHLO") == 1 and lane.in_hand == 0)
         assert not lane.is_let_in
+
+
+async def test_an_account_is_changed_only_in_the_version_that_was_looked_at(outbox: Outbox) -> None:
+    """B11: or a change without a secret, to the server that it had, would send the secret there that it has by now."""
+    async with listening(Scripted()) as old, listening(Scripted()) as new:
+        before = await account_at(outbox, old)
+        moved = replace(before, via=Smtp("127.0.0.1", new.port, "none", None), secret="of the new one")
+        await replace_account(outbox, moved)
+        assert await outbox.store.replace_account(before, before.version, datetime.now(UTC)) is None
+        kept = await outbox.store.account(before.partner_id, before.id)
+        assert kept is not None
+        assert kept.via == moved.via
+        with pytest.raises(PasswordNeeded):
+            await replace_account(outbox, replace(before, secret=None))

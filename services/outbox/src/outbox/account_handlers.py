@@ -24,24 +24,25 @@ async def replace_account(outbox: Outbox, account: Account) -> Account:
 
     Raises AccountUnknown, PortRefused, UrlRefused, OtherKind, PasswordNeeded.
     """
-    before = await outbox.store.account(account.partner_id, account.id)
-    if before is not None and not account.is_like(before):
-        raise OtherKind("Make a new account for another channel or another way.")
-    if before is not None and before.secret and account.secret is None and not account.goes_where(before):
-        # Otherwise whoever may change an account, but does not know its password, could have it sent to himself.
-        raise PasswordNeeded("Where it goes has changed: send the secret too.")
-    sealed, now = _sealed(outbox, account), datetime.now(UTC)
-    is_another = before is not None and not account.knows_again(before)
-    if is_another:
-        await outbox.queue.doubt(account.id)
-    changed = await outbox.store.replace_account(sealed, now)
-    if changed is None:
-        raise AccountUnknown("There is no such sender account.")
-    if is_another:  # what was claimed in between
-        await outbox.queue.doubt(account.id)
-    await outbox.queue.hasten(changed.partner_id, changed.id, now)
-    await _release(outbox, changed)
-    return changed
+    sealed = _sealed(outbox, account)
+    while (before := await outbox.store.account(account.partner_id, account.id)) is not None:
+        if not account.is_like(before):
+            raise OtherKind("Make a new account for another channel or another way.")
+        if before.secret and account.secret is None and not account.goes_where(before):
+            # Otherwise whoever may change an account, but does not know its password, could have it sent to himself.
+            raise PasswordNeeded("Where it goes has changed: send the secret too.")
+        is_another, now = not account.knows_again(before), datetime.now(UTC)
+        if is_another:
+            await outbox.queue.doubt(account.id)
+        changed = await outbox.store.replace_account(sealed, before.version, now)
+        if changed is None:  # it was changed meanwhile: what it is compared with is not so any more
+            continue
+        if is_another:  # what was claimed in between
+            await outbox.queue.doubt(account.id)
+        await outbox.queue.hasten(changed.partner_id, changed.id, now)
+        await _release(outbox, changed)
+        return changed
+    raise AccountUnknown("There is no such sender account.")
 
 
 def _sealed(outbox: Outbox, account: Account) -> Account:

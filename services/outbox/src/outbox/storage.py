@@ -176,11 +176,9 @@ class Store:
         new = {"_id": account.id, **_fields(account), "version": 0, "refusals": 0, "stop": None, "health": {}}
         await self._alone_as_default(account, lambda: self.accounts.of(account.partner_id).insert(new))
 
-    async def replace_account(self, account: Account, now: datetime) -> Account | None:
-        """Change it, and release it if it was stopped; None when there is none. A secret of None keeps the one that
-        is there."""
-        if await self.account(account.partner_id, account.id) is None:
-            return None
+    async def replace_account(self, account: Account, version: int, now: datetime) -> Account | None:
+        """Change it, and release it if it was stopped; None when it has not this version any more. A secret of None
+        keeps the one that is there."""
         fields = {name: value for name, value in _fields(account).items() if name not in KEPT_SECRETS or value}
         change = {name: {"$literal": value} for name, value in fields.items()} | _released(now)
         if account.secret:
@@ -189,7 +187,7 @@ class Store:
         document = await self._alone_as_default(
             account,
             lambda: accounts.find_one_and_update(
-                {"_id": account.id}, [{"$set": change}], return_document=ReturnDocument.AFTER
+                {"_id": account.id, "version": version}, [{"$set": change}], return_document=ReturnDocument.AFTER
             ),
         )
         return _account(document) if document else None
