@@ -30,6 +30,12 @@ def test_a_cursor_of_another_list_is_refused() -> None:
         decode_cursor(encode_cursor(["per_1"]), 2)
 
 
+def test_a_cursor_with_half_a_character_is_refused() -> None:
+    """The database takes none: it is the caller's mistake, not ours."""
+    with pytest.raises(Invalid):
+        decode_cursor(encode_cursor(["\ud800"]), 1)
+
+
 def test_a_position_in_time_keeps_its_moment() -> None:
     at = datetime(2026, 11, 23, 10, 15, 0, 140_000, tzinfo=UTC)
     assert time_position(encode_cursor([at.isoformat(), "msg_1"])) == (at, "msg_1")

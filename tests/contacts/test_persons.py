@@ -220,6 +220,7 @@ async def test_who_changed_what_is_remembered_and_forgotten_with_the_person(plat
         ("+48 601", ["Łódzka"]),
         ("602", ["Kowal-Nowak"]),
         (".*", []),
+        ("zdz\x00łód", ["Łódzka"]),
         ("  ", ["Kowal-Nowak", "Łódzka"]),
     ],
 )

@@ -104,6 +104,7 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
         position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(position, list) or len(position) != length:
             raise ValueError
+        json.dumps(position, ensure_ascii=False).encode()  # half of a character is JSON, but no text
     except ValueError:
         raise Invalid("`cursor` must be the `next` of an earlier page, unchanged.") from None
     return position

@@ -19,7 +19,7 @@ def tokens(names: Iterable[str], email: str, phone: str | None, national: str | 
 
 def query(typed: str) -> list[Document]:
     """The conditions that tokens must fulfil for what was typed: each word begins one of them."""
-    typed = typed.strip()
+    typed = typed.replace("\x00", " ").strip()  # the database takes none in an expression
     if _PHONE.fullmatch(typed):
         wanted = [("+" if typed.startswith("+") else "") + re.sub(r"\D", "", typed)]
     else:
