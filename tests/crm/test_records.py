@@ -119,6 +119,13 @@ async def test_a_record_is_found_by_its_email_in_any_case(crm: Service, auth: di
     assert await listed(crm, auth, email="anna.k@SKLEP.example") == [anna["id"]]
 
 
+async def test_an_empty_email_finds_nobody(crm: Service, auth: dict[str, str]) -> None:
+    """D9: it is one that no record has, and not everybody's."""
+    await add(crm, auth, ANNA | {"email": "anna@sklep.example"})
+    await add(crm, auth, ANNA)
+    assert await listed(crm, auth, email="") == []
+
+
 async def test_pages_hold_every_record_once_though_some_are_added(crm: Service, auth: dict[str, str]) -> None:
     """C13."""
     made = {(await add(crm, auth, ANNA | {"last_name": f"N{number}"}))["id"] for number in range(7)}

@@ -44,7 +44,7 @@ class RecordStore:
         query: Document = {"_id": {"$gt": after}}
         query |= {"kind": kind} if kind else {}
         query |= {"supplier": supplier} if supplier is not None else {}
-        query |= {"folded_email": email.casefold()} if email else {}
+        query |= {"folded_email": email.casefold()} if email is not None else {}
         found = self._records.of(partner_id).find(query, sort=[("_id", 1)], limit=limit)
         return [_record(document) async for document in found]
 
