@@ -94,6 +94,26 @@ async def test_a_file_that_is_none_is_refused_whole(platform: Platform) -> None:
     assert await persons(contacts, partner) == []
 
 
+async def test_no_row_is_lost_behind_an_unfinished_quotation_mark(platform: Platform) -> None:
+    """A1: in a column that is of no interest it would swallow all rows that follow, and nobody would hear of them."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    rows = 'note,first_name,last_name,email\r\n,Ann,Bee,ann@x.example.com\r\n"5 inch,Jan,Kot,jan@x.example.com\r\n'
+    answer = await send(contacts, partner, rows + ",Ewa,Lis,ewa@x.example.com\r\n")
+    assert (answer.status_code, "unfinished" in answer.json()["detail"]) == (422, True), answer.text
+    rows = 'first_name,last_name,email,note\r\nAnn,Bee,ann@x.example.com,"5 inch\r\nJan,Kot,jan@x.example.com,\r\n'
+    assert (await send(contacts, partner, rows)).status_code == 422
+    assert await persons(contacts, partner) == []
+
+
+async def test_a_column_may_be_called_anything(platform: Platform) -> None:
+    """A1."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    done = (await send(contacts, partner, "first_name,last_name,email,more\r\nA,B,a@x.example.com,x\r\n")).json()
+    assert (done["added"], done["rejected"]) == (1, [])
+    [row] = (await send(contacts, partner, HEADER + "A,B,a@x.example.com,,,x\r\n")).json()["rejected"]
+    assert row["reasons"] == ["has more fields than there are columns"]
+
+
 async def test_a_long_list_is_exported_whole(platform: Platform) -> None:
     """A1: more than a page of it."""
     contacts, partner = await platform.service("contacts"), unique("prt")

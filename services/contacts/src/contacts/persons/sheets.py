@@ -26,7 +26,7 @@ def read(content: bytes, most_rows: int) -> Iterator[tuple[int, Person | list[st
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadSheet("Save it as UTF-8.") from None
-    rows = csv.DictReader(io.StringIO(text, newline=""), restkey="more")
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         if missing := [name for name in ("first_name", "last_name", "email") if name not in (rows.fieldnames or ())]:
             raise BadSheet(f"Its first line must name the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}.")
@@ -38,8 +38,8 @@ def read(content: bytes, most_rows: int) -> Iterator[tuple[int, Person | list[st
         raise BadSheet("It is not CSV: look for an unfinished quotation mark.") from None
 
 
-def _person(row: dict[str, str | None]) -> Person | list[str]:
-    if "more" in row:
+def _person(row: dict[str | None, str | None]) -> Person | list[str]:
+    if None in row:  # what stands under no column
         return ["has more fields than there are columns"]
     fields = {
         name: sheets.plain(value.strip()) for name, value in row.items() if name in COLUMNS and value and value.strip()
