@@ -100,6 +100,14 @@ def test_an_older_state_of_a_key_does_not_bring_trust_back() -> None:
     assert keys.get(TOKENS.kid, timedelta()) is None
 
 
+def test_a_key_that_is_deleted_without_a_word_more_is_not_trusted() -> None:
+    """The other fields of a deleted state are empty."""
+    keys = TrustedKeys()
+    keys.apply(TOKENS.announcement)
+    keys.apply(SigningKeyChanged(kid=TOKENS.kid, version=2, deleted=True))
+    assert keys.get(TOKENS.kid, timedelta()) is None
+
+
 class Again:
     """Tokens that were checked before, and what may change of them meanwhile."""
 

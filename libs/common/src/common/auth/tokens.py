@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from common.auth.revocations import Revocations
 from common.authors import Actor, Asker, Author
-from common.errors import NotSignedIn, RevocationsUnheard
+from common.errors import NotSignedIn, Poison, RevocationsUnheard
 from common.events.identity import SigningKeyChanged
 
 ALGORITHM = "EdDSA"
@@ -53,27 +53,34 @@ class Caller:
 class TrustedKeys:
     """Identity's public keys by `kid`, kept up to date from the topic."""
 
-    _keys: dict[str, tuple[SigningKeyChanged, Ed25519PublicKey]] = field(default_factory=lambda: {})
+    _keys: dict[str, tuple[SigningKeyChanged, Ed25519PublicKey | None]] = field(default_factory=lambda: {})
+    """None: a deleted one, of which nothing but that needs to be said."""
 
     def apply(self, state: SigningKeyChanged) -> None:
-        """Take a state of the topic; older ones than what is known are ignored."""
+        """Take a state of the topic; older ones than what is known are ignored. Raises Poison for what is no key."""
         known = self._keys.get(state.kid)
         if known is not None and known[0].version >= state.version:
             return
-        padding = "=" * (-len(state.public_key) % 4)
-        raw = base64.urlsafe_b64decode(state.public_key + padding)
-        self._keys[state.kid] = (state, Ed25519PublicKey.from_public_bytes(raw))
+        self._keys[state.kid] = (state, None if state.deleted else _public_key(state.public_key))
 
     def get(self, kid: str, leeway: timedelta) -> Ed25519PublicKey | None:
         """The key, unless it is unknown, deleted or past its time."""
         known = self._keys.get(kid)
-        if known is None or known[0].deleted:
+        if known is None or known[1] is None:
             return None
         until = known[0].trusted_until
         return known[1] if until is None or datetime.now(UTC) < until + leeway else None
 
     def __len__(self) -> int:
         return len(self._keys)
+
+
+def _public_key(text: str) -> Ed25519PublicKey:
+    """Raises Poison."""
+    try:
+        return Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
+        raise Poison("breaks_contract", "public_key") from None
 
 
 @dataclass(frozen=True, slots=True)
