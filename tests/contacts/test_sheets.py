@@ -1,5 +1,7 @@
 """Persons as files: import with a dry run, and export (bulk of A1)."""
 
+import asyncio
+import time
 from typing import Any
 
 from common.auth import Permission
@@ -121,6 +123,21 @@ async def test_a_long_list_is_exported_whole(platform: Platform) -> None:
     assert (await send(contacts, partner, HEADER + rows)).json()["added"] == 1_100
     exported = await contacts.http.get("/persons.csv", headers=platform.tokens.headers(partner))
     assert len({line.split(",")[2] for line in exported.text.splitlines()[1:]}) == 1_100
+
+
+async def test_a_file_that_takes_long_holds_up_nobody(platform: Platform) -> None:
+    """A1: domains of other scripts take milliseconds each; everybody else is answered meanwhile."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    domain = ".".join(["żółćąęśźńżółćąęśźńżółćąęśźń"] * 5)
+    rows = "".join(f"P{number},X,p{number}@{domain}.example,+48 601 234 567,\r\n" for number in range(1_000))
+    importing = asyncio.create_task(send(contacts, partner, HEADER + rows, dry_run=True))
+    slowest = 0.0
+    while not importing.done():
+        began = time.monotonic()
+        assert (await contacts.http.get("/livez")).status_code == 200
+        slowest = max(slowest, time.monotonic() - began)
+    assert len((await importing).json()["rejected"]) == 1_000, "these are too long"
+    assert slowest < 1
 
 
 async def test_only_whoever_may_imports(platform: Platform) -> None:

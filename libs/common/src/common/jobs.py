@@ -1,7 +1,7 @@
 """Work that runs beside requests and records, for as long as the process lives."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -50,6 +50,15 @@ class Stop(asyncio.Event):
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+
+
+async def taking_turns(items: Iterable[T]) -> list[T]:
+    """All of `items`, for what takes long to work out: after each of them it is the turn of everything else."""
+    found: list[T] = []
+    for item in items:
+        found.append(item)
+        await asyncio.sleep(0)
+    return found
 
 
 class Pace:

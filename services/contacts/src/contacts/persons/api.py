@@ -22,6 +22,7 @@ from common.http import (
     provided,
     version_of,
 )
+from common.jobs import taking_turns
 from contacts.catalogue import ROLES
 from contacts.coverage import handlers as coverage
 from contacts.coverage.schemas import CoverageView, Removed
@@ -88,7 +89,7 @@ async def import_persons(
     """Add the persons of a CSV file (first_name, last_name, email, phone, roles). Rejected rows say why."""
     if len(content) > settings.import_max_bytes:
         raise FileTooLarge(f"Send at most {settings.import_max_bytes} bytes at once.")
-    rows = list(sheets.read(content, settings.import_max_rows))
+    rows = await taking_turns(sheets.read(content, settings.import_max_rows))
     done = await handlers.import_persons(desk, caller, rows, dry_run=dry_run)
     rejected = [RejectedRow(line=line, reasons=reasons) for line, reasons in done.rejected]
     return ImportResult(dry_run=dry_run, added=done.added, already_there=done.already_there, rejected=rejected)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from common.auth import Caller
 from common.events import RECIPIENT_REFUSED, MessageFailed, Received, Role
 from common.ids import computed_id
+from common.jobs import taking_turns
 from common.relay import StateRelay
 from contacts.partners.storage import Partners
 from contacts.persons.domain import BadPhone, Person
@@ -107,7 +108,8 @@ async def import_persons(desk: PersonDesk, caller: Caller, rows: Sequence[Row], 
 
     Repeating a file adds nobody: the row itself is the idempotency key. In a dry run nothing is written.
     """
-    wanted, rejected = _sorted_out(rows, await desk.partners.country(caller.partner_id))
+    country = await desk.partners.country(caller.partner_id)
+    wanted, rejected = _sorted_out(await taking_turns(_in_region(row, country) for row in rows))
     known = await desk.persons.with_emails(caller.partner_id, [person.email for person in wanted.values()])
     there = {_key(person) for person in known} | await desk.persons.imported(caller.partner_id, [*wanted])
     fresh = [(key, person) for key, person in wanted.items() if key not in there]
@@ -115,18 +117,24 @@ async def import_persons(desk: PersonDesk, caller: Caller, rows: Sequence[Row], 
     return Imported(added, len(rows) - len(rejected) - added, rejected)
 
 
-def _sorted_out(rows: Sequence[Row], country: str | None) -> tuple[dict[str, Person], list[Rejected]]:
+def _in_region(row: Row, country: str | None) -> Row:
+    """The row with the phone in E.164, or why that cannot be."""
+    line, person = row
+    try:
+        return line, person if isinstance(person, list) else person.in_region(country)
+    except BadPhone as error:
+        return line, [f"phone: {error.detail}"]
+
+
+def _sorted_out(rows: Sequence[Row]) -> tuple[dict[str, Person], list[Rejected]]:
     """(persons by what identifies a row, rows that cannot be taken)."""
     wanted: dict[str, Person] = {}
     rejected: list[Rejected] = []
     for line, row in rows:
         if isinstance(row, list):
             rejected.append((line, row))
-            continue
-        try:
-            wanted.setdefault(_key(row), row.in_region(country))
-        except BadPhone as error:
-            rejected.append((line, [f"phone: {error.detail}"]))
+        else:
+            wanted.setdefault(_key(row), row)
     return wanted, rejected
 
 
