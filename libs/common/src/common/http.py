@@ -235,7 +235,7 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:  # FastAPI's answer to bytes that are no text
         return _answer(Invalid("The body cannot be read: send JSON in UTF-8.").document())
-    code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http-error")
+    code = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}.get(error.status_code, "http-error")
     document = {"type": PROBLEM_BASE + code, "title": error.detail, "status": error.status_code, "detail": error.detail}
     return _answer(document, dict(error.headers) if error.headers else None)
 
