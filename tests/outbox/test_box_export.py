@@ -3,6 +3,7 @@
 import csv
 import io
 
+from common import sheets
 from common.events import Content, Recipient
 from tests.support.eventually import eventually, unique
 from tests.support.mail import MailServer
@@ -38,7 +39,7 @@ async def test_the_file_has_the_columns_and_the_filters_of_the_box(platform: Pla
 async def test_nothing_in_the_file_is_a_formula(platform: Platform) -> None:
     """B1: titles, names and order numbers come from others."""
     outbox, partner = await platform.service("outbox"), unique("prt")
-    evil = ('=HYPERLINK("http://evil.example")', "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1")
+    evil = ('=HYPERLINK("http://evil.example")', "a;=1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1")
     wanted = [
         message(
             partner,
@@ -52,9 +53,10 @@ async def test_nothing_in_the_file_is_a_formula(platform: Platform) -> None:
     await request(outbox, *wanted)
     await settled(outbox, partner, *["WAITING"] * len(evil))
     rows = await export(outbox, partner)
-    assert sorted(row["title"] for row in rows) == sorted(f"'{text}" for text in evil)
+    assert sorted(sheets.plain(row["title"]) for row in rows) == sorted(evil)
     for row in rows:
-        assert not [value for value in row.values() if value.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
+        values = [value for field in row.values() for value in field.split(";")]
+        assert not [value for value in values if value.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
 
 
 async def test_the_file_has_everything_and_comes_in_parts(platform: Platform) -> None:

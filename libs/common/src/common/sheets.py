@@ -2,9 +2,12 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A field begins with a value, and for spreadsheets in Polish, Czech and Hungarian behind each semicolon in it, too.
+_FORMULA = re.compile(r"(\A|[;\t\r\n])('*)(?=[=+\-@\t\r\n])")
+_SHOWN = re.compile(r"(\A|[;\t\r\n])'('*)(?=[=+\-@\t\r\n])")
 
 
 def lines(rows: Iterable[Sequence[str]]) -> str:
@@ -12,10 +15,10 @@ def lines(rows: Iterable[Sequence[str]]) -> str:
     part = io.StringIO()
     table = csv.writer(part)
     for row in rows:
-        table.writerow([f"'{value}" if value.startswith(_FORMULA) else value for value in row])
+        table.writerow([_FORMULA.sub(r"\1'\2", value) for value in row])
     return part.getvalue()
 
 
 def plain(value: str) -> str:
     """A value of a table as it was before `lines`."""
-    return value[1:] if value.startswith("'") and value[1:].startswith(_FORMULA) else value
+    return _SHOWN.sub(r"\1\2", value)
