@@ -75,6 +75,17 @@ async def test_of_two_who_change_the_same_version_one_is_told(crm: Service, auth
     assert second.json()["current_version"] == 2
 
 
+async def test_nobody_deletes_what_he_has_not_seen(crm: Service, auth: dict[str, str]) -> None:
+    """C13: what somebody else wrote meanwhile is not deleted with the version that was read."""
+    made = await add(crm, auth, ANNA)
+    url, read = f"/records/{made['id']}", auth | {"If-Match": '"1"'}
+    assert (await crm.http.put(url, json=ANNA | {"note": "Call back"}, headers=read)).status_code == 200
+    late = await crm.http.delete(url, headers=read)
+    assert (late.status_code, late.json()["current_version"]) == (412, 2)
+    assert (await crm.http.get(url, headers=auth)).json()["note"] == "Call back"
+    assert (await crm.http.delete(url, headers=auth | {"If-Match": '"2"'})).status_code == 204
+
+
 @pytest.mark.parametrize("etag", ["one", '"x"', '"99999999999999999999999"', "", '"-1"'])
 async def test_a_made_up_etag_is_refused(crm: Service, auth: dict[str, str], etag: str) -> None:
     """C13: neither a change nor a mistake of ours."""

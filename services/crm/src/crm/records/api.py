@@ -76,7 +76,7 @@ async def replace_record(
     return RecordView.of(record)
 
 
-@router.delete("/records/{record_id}", status_code=204, responses=ALWAYS | errors(NotFound))
-async def remove_record(record_id: str, caller: Writer, store: StoreDep) -> None:
-    """Delete a record (C13)."""
-    await handlers.remove_record(store, caller.partner_id, record_id)
+@router.delete("/records/{record_id}", status_code=204, responses=ALWAYS | errors(NotFound, ChangedMeanwhile))
+async def remove_record(record_id: str, caller: Writer, store: StoreDep, if_match: IfMatch = None) -> None:
+    """Delete a record (C13). With `If-Match`, only the version that you read."""
+    await handlers.remove_record(store, caller.partner_id, record_id, version_of(if_match))

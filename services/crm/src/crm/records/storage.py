@@ -50,14 +50,20 @@ class RecordStore:
 
     async def replace(self, partner_id: str, record: ContactRecord, only_version: int | None) -> ContactRecord | None:
         """None when there is no such record in that version."""
-        this = {"_id": record.id} | ({"version": only_version} if only_version is not None else {})
         document = await self._records.of(partner_id).find_one_and_update(
-            this, {"$set": _document(record), "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER
+            _this(record.id, only_version),
+            {"$set": _document(record), "$inc": {"version": 1}},
+            return_document=ReturnDocument.AFTER,
         )
         return _record(document) if document else None
 
-    async def remove(self, partner_id: str, record_id: str) -> bool:
-        return (await self._records.of(partner_id).delete_one({"_id": record_id})).deleted_count == 1
+    async def remove(self, partner_id: str, record_id: str, only_version: int | None) -> bool:
+        """False when there is no such record in that version."""
+        return (await self._records.of(partner_id).delete_one(_this(record_id, only_version))).deleted_count == 1
+
+
+def _this(record_id: str, only_version: int | None) -> Document:
+    return {"_id": record_id} | ({"version": only_version} if only_version is not None else {})
 
 
 def _document(record: ContactRecord) -> Document:
