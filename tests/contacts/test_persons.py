@@ -239,6 +239,20 @@ async def test_people_are_found_by_what_is_typed(platform: Platform, typed: str,
     assert page["total"] == len(found)
 
 
+@pytest.mark.parametrize("typed", ["06 1 235", "(06 1) 235 6000", "1 235 60", "+36 1 235", "0612356000"])
+async def test_a_phone_is_found_as_it_is_dialled_in_its_country(platform: Platform, typed: str) -> None:
+    """A1: what may be written into the form finds it, too."""
+    contacts, partner = await platform.service("contacts"), await announce_partner(platform.io, country="HU")
+
+    async def accepted() -> bool:
+        return (await add(contacts, partner, phone="06 1 235 6000")).status_code == 201
+
+    await eventually(accepted)
+    headers = platform.tokens.headers(partner)
+    page = (await contacts.http.get("/persons", params={"q": typed}, headers=headers)).json()
+    assert [one["phone"] for one in page["items"]] == ["+3612356000"]
+
+
 async def test_no_list_of_persons_or_addresses_scans_the_collection(platform: Platform) -> None:
     """House rule: every query has its index."""
     contacts, partner = await platform.service("contacts"), unique("prt")

@@ -21,6 +21,7 @@ async def change_partner(
     *,
     owner: str | None = "",
     language: str = "en",
+    country: str = "PL",
     version: int = 1,
     categories: Sequence[str] = (),
     deleted: bool = False,
@@ -32,7 +33,7 @@ async def change_partner(
         version=version,
         name=f"Company {partner_id}",
         language=language,  # pyright: ignore[reportArgumentType]
-        country="PL",
+        country=country,
         owner_email=address,
         categories=list(categories),
         deleted=deleted,

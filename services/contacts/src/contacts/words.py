@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from common.mongo import Document
 from common.spelling import plain
 
-_PHONE = re.compile(r"[+\d][\d\s().\-/]*")
+_PHONE = re.compile(r"(?:\+|\(?\d)[\d\s().\-/]*")
 _WORDS = re.compile(r"[\s\-]+")
 MOST_WORDS = 6
 
 
-def tokens(names: Iterable[str], email: str, phone: str | None, national: str | None) -> list[str]:
-    """What a person is found by: each word of the names, the e-mail, and the phone with and without its prefix."""
+def tokens(names: Iterable[str], email: str, phones: Iterable[str]) -> list[str]:
+    """What a person is found by: each word of the names, the e-mail, and the phone in all ways it is written."""
     found = {word for name in names for word in (plain(name), *_WORDS.split(plain(name))) if word}
-    return sorted(found | {plain(email)} | {number for number in (phone, national) if number})
+    return sorted(found | {plain(email), *phones})
 
 
 def query(typed: str) -> list[Document]:

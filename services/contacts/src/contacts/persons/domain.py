@@ -55,8 +55,10 @@ class Person:
         return replace(self, phone=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
     @property
-    def national_phone(self) -> str | None:
-        """The phone as it is dialled inside its country, digits only."""
+    def phones(self) -> tuple[str, ...]:
+        """The phone with its country prefix, without it, and as it is dialled inside its country (06 1… in Hungary)."""
         if self.phone is None:
-            return None
-        return str(phonenumbers.parse(self.phone).national_number)
+            return ()
+        number = phonenumbers.parse(self.phone)
+        dialled = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+        return self.phone, str(number.national_number), phonenumbers.normalize_digits_only(dialled)

@@ -155,7 +155,7 @@ def _document(person: Person) -> Document:
         "folded_email": person.email.casefold(),
         "phone": person.phone,
         "roles": list(person.roles),
-        "search": words.tokens(names, person.email, person.phone, person.national_phone),
+        "search": words.tokens(names, person.email, person.phones),
     }
 
 
