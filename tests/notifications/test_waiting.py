@@ -1,11 +1,33 @@
 """Events that cannot be decided yet, or not any more (A8, F6)."""
 
+from typing import Any
+
+from common.auth import STAFF_ONLY
 from common.events import CampaignLaunched, MessageRequested, OrderCreated
 from common.events.identity import PartnerChanged
-from tests.notifications.steps import became_of, has_partner, knows, waits
+from tests.notifications.returns import KIND, TOPIC, defined, opened, told
+from tests.notifications.steps import became_of, has_partner, knows, tells, waits
 from tests.support.eventually import eventually, unique
 from tests.support.partners import announce_partner, announce_person, change_partner
-from tests.support.platform import Platform
+from tests.support.platform import Platform, Service
+
+FOR_EVERYONE = {"audience": {"everyone": "/all"}, "order_number": None}
+
+
+async def replayed(service: Service, letter: dict[str, Any]) -> None:
+    """Staff publish a dead letter again."""
+    headers = service.tokens.headers("platform", *STAFF_ONLY)
+    answer = await service.http.post(f"/dead-letters/{letter['_id']}/replay", headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (200, "replayed")
+
+
+async def letter_of(service: Service, partner: str) -> dict[str, Any]:
+    """The dead letter of a partner, once there is one."""
+
+    async def there() -> dict[str, Any] | None:
+        return await service.database["dead_letters"].find_one({"key": partner})
+
+    return await eventually(there)
 
 
 async def test_an_event_waits_for_its_partner_and_is_then_delivered(platform: Platform) -> None:
@@ -89,3 +111,40 @@ async def test_one_that_can_never_be_told_does_not_hold_up_the_others_that_wait(
     await eventually(set_aside)
     assert (await service.database["partners"].count_documents({"version": 2})) == 1
     assert 'dead_lettered_total{reason="handler_failed"' not in (await service.http.get("/metrics")).text
+
+
+async def test_a_campaign_that_was_set_aside_for_one_partner_is_told_to_him_when_it_is_replayed(
+    platform: Platform,
+) -> None:
+    """A7, F6: though the campaign itself was done long ago, and nobody else is told again."""
+    service = await platform.service("notifications", instance="replayed", WAIT_SECONDS="1", WAIT_LOOK_SECONDS="0.1")
+    io, late, other = service.io, unique("prt"), await announce_partner(service.io)
+    await knows(service, other, f"owner@{other.replace('_', '-')}.example")
+    campaign = CampaignLaunched(campaign_id="bf", name="BF", partner_ids=[late, other])
+    await io.publish(campaign, event_id=(event_id := unique("c")))
+    letter = await letter_of(service, late)
+    await change_partner(io, late)
+    await knows(service, late, f"owner@{late.replace('_', '-')}.example")
+    await replayed(service, letter)
+    assert {one.partner_id for one in await told(service, event_id, 2)} == {late, other}
+    assert len(await told(service, event_id, 2)) == 2
+
+
+async def test_an_event_for_everyone_that_waited_too_long_for_one_holds_up_nobody_who_waits(platform: Platform) -> None:
+    """A7, F6: no such event names a partner, so its dead letter says whom it is for."""
+    service = await platform.service("notifications", instance="replayed", WAIT_SECONDS="1", WAIT_LOOK_SECONDS="0.1")
+    io, nobodys, other = service.io, await announce_partner(service.io, owner=None), await announce_partner(service.io)
+    await has_partner(service, nobodys)
+    await defined(service, **FOR_EVERYONE)
+    await tells(service, other, ("email", f"owner@{other.replace('_', '-')}.example"), kind=KIND)
+    await opened(service, nobodys, event_id := unique("e"), all=True)
+    await told(service, event_id)
+    letter = await letter_of(service, nobodys)
+    assert (letter["topic"], letter["reason"]) == (TOPIC, "unknown_partner")
+    assert await service.database["waiting"].count_documents({}) == 0
+    mia = await announce_person(io, nobodys, "manager")
+    await tells(service, nobodys, ("email", mia.email), kind=KIND)
+    await replayed(service, letter)
+    again = await io.follow(MessageRequested).wait_for(lambda e: e.data.partner_id == nobodys)
+    assert [(one.data.event.id, one.data.recipient.address) for one in again] == [(event_id, mia.email)]
+    assert len([one for one in await told(service, event_id) if one.partner_id == other]) == 1

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from common.events import ContactChanged, Event, MessageFailed, PartnerChanged, Received, open_event
+from common.errors import Poison
+from common.events import ONLY_FOR, ContactChanged, Event, MessageFailed, PartnerChanged, Received, open_event
 from common.jobs import Job, Stop
 from common.kafka.connection import Kafka
 from common.kafka.subscribe import Subscription, subscribe
@@ -18,7 +19,7 @@ from notifications import handlers
 from notifications.campaigns.handlers import Campaigns, launch
 from notifications.domain import Occurrence
 from notifications.handlers import SERVICE, Notifications, occurrence_id
-from notifications.kinds.domain import Kind
+from notifications.kinds.domain import Kind, is_identifier
 from notifications.kinds.handlers import CONTRACTS, FRESH_SECONDS
 from notifications.outcomes.handlers import keep_outcomes
 from notifications.outcomes.schemas import Sent
@@ -117,14 +118,23 @@ async def _notify(campaigns: Campaigns, topic: str, events: Sequence[Received[An
     for event in events:
         data = event.data.model_dump(mode="json")
         for kind in kinds[event.type]:
-            if kind.audience.is_wide:
+            if kind.audience.is_wide and event.only_for is None:
                 await launch(campaigns, kind, event, data)
             else:
-                found.append(occurrence(event, kind, kind.partner_in(data), data))
+                found.append(occurrence(event, kind, _partner(event, kind, data), data))
     if any(catalogue.get(one.kind).priority <= URGENT for one in found):
         campaigns.urgent_came_in()
     if found:
         await handlers.notify_all(campaigns.notifications, found)
+
+
+def _partner(event: Received[Any], kind: Kind, data: dict[str, Any]) -> str:
+    """Whom the event concerns: of many, the one whose dead letter is replayed. Raises Poison when there is none."""
+    if not kind.audience.is_wide:
+        return kind.partner_in(data)
+    if event.only_for is None or not is_identifier(event.only_for):
+        raise Poison("breaks_contract", f"{ONLY_FOR} is no partner's id")
+    return event.only_for
 
 
 def occurrence(event: Received[Any], kind: Kind, partner_id: str, data: dict[str, Any]) -> Occurrence:

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from common.errors import Poison
 from common.events import (
+    ONLY_FOR,
     Channel,
     Content,
     Escalation,
@@ -97,11 +98,14 @@ def escalation_record(
 
 
 def dead_letter(kind: Kind, about: Occurrence, poison: Poison) -> DeadLetter:
-    """The event as its publisher could have sent it for this partner alone, so that it can be replayed."""
+    """The event as its publisher could have sent it for this partner alone, so that it can be replayed. One that
+    concerns many says whom it is for: it was taken to the others already, and is not again."""
     record = encode_open(
         kind.topic, kind.type, about.partner_id, kind.audience.only(about.data, about.partner_id),
         event_id=about.event_id, source=about.source, time=about.time, trace=about.trace,
     )  # fmt: skip
+    if kind.audience.is_wide:
+        record.headers.append((f"ce_{ONLY_FOR}", about.partner_id.encode()))
     return DeadLetter(StoredRecord.of(record), poison)
 
 

@@ -3,6 +3,7 @@
 from common.events.audit import AuditRecorded, AuditSealed
 from common.events.contacts import ContactChanged, Role
 from common.events.envelope import (
+    ONLY_FOR,
     Event,
     Outgoing,
     Received,
@@ -27,6 +28,7 @@ from common.events.notifications import (
 from common.events.outbox import RECIPIENT_REFUSED, MessageFailed, MessageSent
 
 __all__ = [
+    "ONLY_FOR",
     "RECIPIENT_REFUSED",
     "AccessRevoked",
     "AttachmentRef",

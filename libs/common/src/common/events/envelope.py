@@ -16,6 +16,8 @@ from common.errors import Poison
 
 JSON_TYPE = "application/json"
 STRUCTURED_TYPE = "application/cloudevents+json"
+ONLY_FOR = "forpartner"
+"""An extension attribute of an event that concerns many partners: this record is for one of them alone."""
 
 
 class Event(BaseModel):
@@ -92,7 +94,7 @@ class Origin:
 @dataclass(slots=True)
 class Received(Generic[E]):
     """An event that was read and understood. `source` and `id` together identify it, `type` is its CloudEvents type;
-    `trace` is the W3C traceparent to continue, if any."""
+    `trace` is the W3C traceparent to continue, if any; `only_for` the one partner that it is repeated for."""
 
     id: str
     source: str
@@ -101,6 +103,7 @@ class Received(Generic[E]):
     data: E
     trace: str | None
     origin: Origin
+    only_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,7 @@ def decode(record: Record, model: type[E]) -> Received[E]:
         data=data,
         trace=headers.get("traceparent") or attributes.get("traceparent"),
         origin=Origin(record.topic, record.partition, record.offset),
+        only_for=attributes.get(ONLY_FOR),
     )
 
 

@@ -41,12 +41,12 @@ class Audience:
         return self.partner is None
 
     def only(self, data: Mapping[str, Any], partner_id: str) -> dict[str, Any]:
-        """The data of an event that concerns this partner alone. Raises Poison when an event cannot name partners."""
+        """The data of an event that concerns this partner alone; as they are where events cannot name one."""
         if self.partner:
             return _with(data, self.partner.split("/")[1:], partner_id)
-        if self.partners is None:
-            raise Poison("partner_needed", "events of this kind cannot name one partner")
         changed = dict(data)
+        if self.partners is None:
+            return changed
         for pointer, value in ((self.categories, []), (self.everyone, False), (self.partners, [partner_id])):
             if pointer:
                 changed = _with(changed, pointer.split("/")[1:], value)
