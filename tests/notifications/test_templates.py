@@ -224,6 +224,7 @@ def test_joining_again_and_again_does_not_grow() -> None:
 
 
 BIG = "x" * 1_900_000
+LIST = [0.5] * 400_000
 COSTLY = {
     "loops in each other": "{% for a in data.lines %}{% for b in data.lines %}{% for c in data.lines %}"
     ".{% endfor %}{% endfor %}{% endfor %}",
@@ -238,6 +239,12 @@ COSTLY = {
     "texts added up": "{% if " + " + ".join(["data.big"] * 10) + " %}{% endif %}",
     "texts that grow from loop to loop": "{% for x in [data.big ~ data.big] %}{% for y in [x ~ x ~ x ~ x] %}"
     "{% for z in [y ~ y ~ y ~ y] %}{% endfor %}{% endfor %}{% endfor %}",
+    "lists that grow from loop to loop": "{% for x in [data.lines + data.lines] %}{% for y in [x + x + x + x] %}"
+    "{% for z in y %}{% if y + y + y + y + y + y + y %}{% endif %}{% endfor %}{% endfor %}{% endfor %}",
+    "parts of a list": "{% for a in data.lines %}{% if data.list[1:] %}{% endif %}{% endfor %}",
+    "large lists compared": "{% for a in data.lines %}{% if data.list == data.twin %}{% endif %}{% endfor %}",
+    "what is in lists compared": "{% for a in data.lines %}{% if [data.twin] is eq([data.list]) %}{% endif %}"
+    "{% endfor %}",
     "a list as text": "{% for a in data.lines %}{{ data.lines | string | length }}{% endfor %}",
 }  # fmt: skip
 
@@ -248,8 +255,16 @@ def test_what_costs_too_much_ends_as_too_long(source: str) -> None:
     compile_template(source)
     began = time.thread_time()
     with pytest.raises(Poison, match="message_too_long"):
-        rendered(source, {"lines": LINES, "big": BIG, "other": BIG[:-1] + "y"})
+        rendered(source, {"lines": LINES, "big": BIG, "other": BIG[:-1] + "y", "list": LIST, "twin": list(LIST)})
     assert time.thread_time() - began < 2
+
+
+@pytest.mark.parametrize("of", ["data.number", "data.lines", "'7'", "[7]"])
+def test_a_text_is_not_rounded(of: str) -> None:
+    """A6: it would be repeated as often as a power of ten says, which no memory holds."""
+    with pytest.raises(Poison, match="words_fail"):
+        rendered("{{ " + of + " | round(17, 'ceil') }}", KNOWN["data"])
+    assert rendered("{{ data.count | round(2) }} {{ 2.345 | round(1, 'floor') }}", {"count": 3}) == "3 2.3"
 
 
 def test_a_budget_is_for_one_text() -> None:

@@ -11,7 +11,7 @@ from tests.support.eventually import eventually, unique
 from tests.support.partners import announce_partner, announce_person, change_partner
 from tests.support.platform import Platform, Service
 
-FOR_EVERYONE = {"audience": {"everyone": "/all"}, "order_number": None}
+FOR_EVERYONE: dict[str, Any] = {"audience": {"everyone": "/all"}, "order_number": None}
 
 
 async def replayed(service: Service, letter: dict[str, Any]) -> None:
@@ -24,10 +24,14 @@ async def replayed(service: Service, letter: dict[str, Any]) -> None:
 async def letter_of(service: Service, partner: str) -> dict[str, Any]:
     """The dead letter of a partner, once there is one."""
 
-    async def there() -> dict[str, Any] | None:
-        return await service.database["dead_letters"].find_one({"key": partner})
+    found: list[dict[str, Any]] = []
 
-    return await eventually(there)
+    async def there() -> bool:
+        found[:] = await service.database["dead_letters"].find({"key": partner}).to_list()
+        return bool(found)
+
+    await eventually(there)
+    return found[0]
 
 
 async def test_an_event_waits_for_its_partner_and_is_then_delivered(platform: Platform) -> None:

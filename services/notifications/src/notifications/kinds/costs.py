@@ -14,7 +14,8 @@ MOST_STEPS = 20_000
 PARTS_A_STEP = 10
 """A turn of a loop costs one step, and one more for each so many parts (names, constants, operations) in it."""
 CHARACTERS_A_STEP = 100
-"""A text that a filter or an operator makes or compares costs a step for each so many characters."""
+"""A text or a list that a filter, an operator or a slice makes costs a step for each so many characters or elements;
+what is compared, for each so many in all of it."""
 
 STEPS = "_steps"
 """The name of the budget among the values of a text; no template can say it."""
@@ -44,13 +45,32 @@ def _counted(context: Context, items: Any, cost: int) -> Iterator[Any]:
 
 @pass_context
 def _weighed(context: Context, value: Any) -> Any:
-    """A value that was made or is compared, its length taken from the budget."""
-    if isinstance(value, str):
-        context[STEPS].take(len(value) // CHARACTERS_A_STEP)
+    """A value that was made, its length taken from the budget."""
+    if isinstance(value, (str, list, tuple)):
+        context[STEPS].take(len(value) // CHARACTERS_A_STEP)  # pyright: ignore[reportUnknownArgumentType]
     return value
 
 
-FILTERS = {"_counted": _counted, "_weighed": _weighed}
+@pass_context
+def _compared(context: Context, value: Any) -> Any:
+    """A value that another is compared with, all that is in it taken from the budget."""
+    context[STEPS].take(_size(value) // CHARACTERS_A_STEP)
+    return value
+
+
+def _size(value: Any) -> int:
+    """Characters and elements, inner ones too; what lies beyond every budget is not counted."""
+    size, inside = 0, [value]
+    while inside and size <= MOST_STEPS * CHARACTERS_A_STEP:
+        one = inside.pop()
+        if isinstance(one, (str, list, tuple, dict)):
+            size += len(one)  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(one, (list, tuple, dict)):
+            inside.extend(one.values() if isinstance(one, dict) else one)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+    return size
+
+
+FILTERS = {"_counted": _counted, "_weighed": _weighed, "_compared": _compared}
 """What `Costs` puts into a tree; no template can say these names either."""
 
 
@@ -74,15 +94,19 @@ class Costs(NodeTransformer):
 
     visit_Concat = visit_Add = visit_Filter  # noqa: N815
 
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _through("_weighed", node) if isinstance(node.arg, nodes.Slice) else node
+
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         for one in node.ops:  # comparing costs no more than the shorter side has, searching what the right one has
-            one.expr = _through("_weighed", one.expr)
+            one.expr = _through("_compared", one.expr)
         return node
 
     def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        node.args = [_through("_weighed", one) for one in node.args]
+        node.args = [_through("_compared", one) for one in node.args]
         return node
 
 

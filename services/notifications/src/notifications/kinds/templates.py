@@ -7,11 +7,11 @@ whatever comes from outside, and no filter switches that off.
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import ChainableUndefined, Environment, Template, TemplateSyntaxError, nodes, pass_eval_context
 from jinja2.exceptions import TemplateRuntimeError
-from jinja2.filters import sync_do_join
+from jinja2.filters import do_round, sync_do_join
 from jinja2.nodes import EvalContext
 from jinja2.runtime import LoopContext
 
@@ -77,11 +77,18 @@ def _join(context: EvalContext, items: Any, between: str = "") -> str:
     return sync_do_join(context, items, between)
 
 
+def _round(value: Any, precision: int = 0, method: Literal["common", "ceil", "floor"] = "common") -> float:
+    """Of a number only: a text or a list would be repeated as often as a power of ten says."""
+    if not isinstance(value, (int, float)):
+        raise TypeError
+    return do_round(value, precision, method)
+
+
 def _environment(*, markup: bool) -> Environment:
     made = _Language(autoescape=markup, undefined=ChainableUndefined, cache_size=0, finalize=_not_none)
     made.globals.clear()
     filters: dict[str, Any] = {name: made.filters[name] for name in FILTERS}
-    filters |= costs.FILTERS | {"join": _join}
+    filters |= costs.FILTERS | {"join": _join, "round": _round}
     made.filters = filters  # pyright: ignore[reportAttributeAccessIssue]  its stubs list the built-in ones
     return made
 
