@@ -104,6 +104,9 @@ async def test_what_events_do_not_have_is_refused_with_its_place_and_nothing_is_
         ({"topic": "message.requested"}, "topic"),
         ({"topic": "order.created"}, "type"),
         ({"topic": "warehouse.returns.dlq"}, "topic"),
+        ({"topic": "order_created"}, "topic"),
+        ({"topic": "contact_changed"}, "topic"),
+        ({"topic": ".."}, "topic"),
         ({"audience": {"partner": "/seller/nr"}}, "example"),
         ({"order_number": "/buyer"}, "example"),
     ],
@@ -116,6 +119,15 @@ async def test_what_does_not_hold_together_is_refused_with_its_place(
     refused = await define(service, unique("kind"), **changes)
     assert (refused.status_code, problem(refused)) == (422, "bad-kind")
     assert place in [one["place"] for one in refused.json()["errors"]]
+
+
+async def test_a_topic_that_the_broker_does_not_tell_from_another_kinds_is_refused(platform: Platform) -> None:
+    """A6: it makes none that differs in dots and underscores only; of one topic there may be many kinds."""
+    service, topic = await platform.service("notifications"), unique("a.b")
+    await defined(service, unique("kind"), topic=topic)
+    await defined(service, unique("kind"), topic=topic)
+    refused = await define(service, unique("kind"), topic=topic.replace(".", "_"))
+    assert (refused.status_code, [one["place"] for one in refused.json()["errors"]]) == (422, ["topic"])
 
 
 @pytest.mark.parametrize(

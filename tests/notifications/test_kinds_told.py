@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.events import MessageRequested
+from common.events import MessageRequested, OrderCreated
 from notifications.kinds.domain import Words
 from notifications.kinds.schemas import KindFields
 from outbox.mime import Mail, compose
@@ -121,6 +121,21 @@ async def test_a_retired_kind_is_told_no_more(platform: Platform) -> None:
     await opened(service, partner, event_id := unique("e"))
     assert {one.kind for one in await told(service, event_id, 2)} == {KIND, kind}
     await defined(service, kind, retired=True)  # the other tests' returns are told once
+
+
+async def test_a_topic_that_the_broker_refuses_keeps_no_other_from_being_read(platform: Platform) -> None:
+    """A6, A7: neither at once nor by a process that starts later; the refusal is in log and metrics."""
+    apart = await platform.apart("refused-topic")
+    service = await apart.service("notifications")
+    await apart.make_topic("some_topic")
+    await defined(service, topic="some.topic")
+    await eventually(lambda: "topic_refused" in service.log_text())
+    await service.stop()
+    await service.start()
+    partner = await announce_partner(service.io)
+    await service.io.publish(OrderCreated(partner_id=partner, order_number="1"), event_id=(event_id := unique("e")))
+    assert [one.partner_id for one in await told(service, event_id)] == [partner]
+    assert 'switchboard_subscription_stalled{topic="some.topic"} 1.0' in (await service.http.get("/metrics")).text
 
 
 async def test_a_partner_says_it_in_its_own_words(platform: Platform) -> None:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from common.errors import Poison
+from common import metrics
+from common.errors import Poison, is_own_trouble
 from common.events import ONLY_FOR, ContactChanged, Event, MessageFailed, PartnerChanged, Received, open_event
 from common.jobs import Job, Stop
 from common.kafka.connection import Kafka
@@ -83,8 +84,9 @@ class KindReaders:
         """Begin with topics that a kind names now, and end with those that none names any more."""
         wanted = (await self._campaigns.notifications.kinds.current()).topics()
         new = [topic for topic in wanted if topic not in self._running]
-        await ensure_topics(self._kafka.settings, [topic for topic in new if topic not in CONTRACTS], SERVICE)
-        for topic in new:
+        for topic in sorted(new, key=lambda one: one not in CONTRACTS):
+            if topic not in CONTRACTS and not await self._is_made(topic):
+                continue
             model: type[Event] = CONTRACTS.get(topic) or open_event(topic)
             handle = partial(_notify, self._campaigns, topic)
             readers = [
@@ -94,6 +96,18 @@ class KindReaders:
             self._running[topic] = _Running(readers)
         for topic in self._running.keys() - wanted.keys():
             await self._running.pop(topic).end()
+
+    async def _is_made(self, topic: str) -> bool:
+        """False when the broker will not have it: the other topics are read all the same."""
+        try:
+            await ensure_topics(self._kafka.settings, [topic], SERVICE)
+        except KafkaError as error:
+            if is_own_trouble(error):
+                raise
+            metrics.STALLED.labels(topic).set(1)
+            log.error("topic_refused", topic=topic, error=error_code(error))
+            return False
+        return True
 
 
 class _Running:

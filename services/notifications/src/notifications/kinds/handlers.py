@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
@@ -99,7 +99,7 @@ async def define(
 
     `only_version`: change no other version than this. Raises BadKind with each place, KindChanged.
     """
-    check(fields.to_domain(kind_id, 0))
+    check(fields.to_domain(kind_id, 0), [one for one in (await kinds.current()).kinds.values() if one.id != kind_id])
     now, text = datetime.now(UTC), fields.model_dump_json()
     before = await kinds.store.with_former(kind_id)
     if before is None:
@@ -137,10 +137,10 @@ async def history(kinds: Kinds, kind_id: str) -> list[Document]:
     return [found, *reversed(found["former"])]
 
 
-def check(kind: Kind) -> None:
+def check(kind: Kind, others: Iterable[Kind] = ()) -> None:
     """Raises BadKind when the kind cannot work: wrong topic, an example that breaks its contract or its own pointers,
     templates that name what the example does not have."""
-    found = [*_topic_errors(kind), *_example_errors(kind)]
+    found = [*_topic_errors(kind, others), *_example_errors(kind)]
     for language, templates in kind.templates.items():
         for name in ("subject", "intro", "text", "html", "sms"):
             found += _template_errors(f"templates/{language}/{name}", getattr(templates, name), kind, name != "intro")
@@ -154,12 +154,21 @@ def check(kind: Kind) -> None:
             raise BadKind("The example cannot be put into its words.", errors=[problem]) from None
 
 
-def _topic_errors(kind: Kind) -> list[dict[str, Any]]:
+def _topic_errors(kind: Kind, others: Iterable[Kind]) -> list[dict[str, Any]]:
     if kind.topic in _OWN or kind.topic.endswith(".dlq"):
         return [{"place": "topic", "problem": "this topic is Switchboard's own; name one that other systems publish"}]
     if kind.topic in CONTRACTS and kind.type != kind.topic:
         return [{"place": "type", "problem": f"events in this topic have the type {kind.topic}"}]
-    return []
+    if not kind.topic.strip("."):
+        return [{"place": "topic", "problem": "a topic cannot have this name"}]
+    known = [*(topic.name for topic in TOPICS), *(one.topic for one in others)]
+    alike = [one for one in known if one != kind.topic and _as_the_broker_sees(one) == _as_the_broker_sees(kind.topic)]
+    return [{"place": "topic", "problem": f"the broker does not tell it from {alike[0]}"}] if alike else []
+
+
+def _as_the_broker_sees(topic: str) -> str:
+    """It makes no topic beside one that differs in dots and underscores only."""
+    return topic.replace(".", "_")
 
 
 def _example_errors(kind: Kind) -> list[dict[str, Any]]:
