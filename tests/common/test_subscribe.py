@@ -3,15 +3,20 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+from aiokafka import AIOKafkaProducer
 from pymongo.errors import AutoReconnect
 
 from common.errors import Poison
 from common.events import OrderCreated, Received
 from common.jobs import Stop
 from common.kafka.connection import Kafka
+from common.kafka.dead_letters import DeadLetter, StoredRecord, set_aside
 from common.kafka.subscribe import Subscription, subscribe
+from common.kafka.topics import ensure_topics
 from common.settings import KafkaSettings
 from tests.support.eventually import eventually, unique
+from tests.support.kafka_io import KafkaIO
 from tests.support.platform import Platform
 
 Orders = Sequence[Received[OrderCreated]]
@@ -150,6 +155,39 @@ async def test_poison_stands_aside_and_its_neighbours_go_on(apart: Platform) -> 
     await reader.stop()
     assert value == b"{not json"
     assert (kept["dlq_reason"], kept["dlq_topic"], kept["dlq_offset"]) == ("not_json", "order.created", "1")
+
+
+@pytest.mark.parametrize("headers", [[], [("x", b"x" * 2_500_000)]], ids=["value", "headers"])
+@pytest.mark.parametrize("count", [1, 12])  # more are given to the producer as a batch
+async def test_poison_that_is_larger_than_a_record_may_be_stands_aside(
+    apart: Platform, headers: list[tuple[str, bytes]], count: int
+) -> None:
+    """F6: its publisher compressed it. So much of it is kept as can be."""
+    async with AIOKafkaProducer(
+        bootstrap_servers=apart.kafka_bootstrap, compression_type="gzip", max_request_size=10_000_000
+    ) as producer:
+        for _ in range(count):
+            await producer.send_and_wait(f"{apart.prefix}order.created", b"x" * 3_000_000, b"prt_x", headers=headers)
+    await apart.io.publish(order("behind"), event_id="1")
+    reader = Reader(apart)
+    reader.start()
+    await eventually(lambda: reader.seen == ["behind"], timeout=20)
+    found = await apart.io.dead_letters("order.created", GROUP, count)
+    await reader.stop()
+    assert {kept["dlq_reason"] for kept, _ in found} == {"bad_envelope"}
+    assert all("3000000 bytes" in kept["dlq_detail"] for kept, _ in found)
+    assert all(1_900_000 < len(value or b"") < 2_000_000 for _, value in found)
+
+
+async def test_a_topic_that_others_publish_has_room_for_dead_letters_of_the_largest_size(kafka: Kafka) -> None:
+    """F6: with the headers that say why."""
+    await ensure_topics(kafka.settings, ["of.others"], GROUP)
+    record = StoredRecord("of.others", b"k", b"x" * (kafka.settings.kafka_max_record_bytes - 200), [])
+    await set_aside(kafka, "of.others", GROUP, [DeadLetter(record, Poison("not_json"))])
+    [(kept, value)] = await KafkaIO(kafka.settings.kafka_bootstrap, kafka.settings.kafka_prefix).dead_letters(
+        "of.others", GROUP
+    )
+    assert (kept["dlq_detail"], value) == ("", record.value)
 
 
 async def test_when_the_handler_fails_only_the_culprit_is_set_aside(apart: Platform) -> None:

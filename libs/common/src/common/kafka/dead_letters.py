@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from aiokafka.errors import MessageSizeTooLargeError
+
 from common import metrics
 from common.errors import Poison
 from common.events.envelope import Outgoing, Record
@@ -14,6 +16,8 @@ from common.kafka.connection import Kafka
 
 HEADER = "dlq_"
 LONGEST_DETAIL = 500
+ROOM_OF_A_BATCH = 1_000
+"""More than the broker counts beside the bytes of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,36 @@ def to_record(letter: DeadLetter, topic: str, service: str) -> Outgoing:
 
 
 async def set_aside(kafka: Kafka, topic: str, service: str, letters: Iterable[DeadLetter]) -> None:
-    """Put `letters` into the dead-letter topic. Raises a KafkaError when that is not certain."""
+    """Put `letters` into the dead-letter topic. Raises a KafkaError when that is not certain.
+
+    One that is larger than a record may be is cut: its publisher had compressed it, and nothing may be stuck behind it.
+    """
     letters = list(letters)
-    await kafka.publish([to_record(letter, topic, service) for letter in letters])
+    records = [to_record(letter, topic, service) for letter in letters]
+    try:
+        await kafka.publish(records)
+    except MessageSizeTooLargeError:
+        most = kafka.settings.kafka_max_record_bytes - ROOM_OF_A_BATCH
+        await kafka.publish([_cut(record, most) for record in records])
     for letter in letters:
         metrics.DEAD_LETTERED.labels(topic, letter.poison.reason).inc()
+
+
+def _cut(record: Outgoing, most: int) -> Outgoing:
+    """The record with so many bytes at the most, and a word about where it is whole."""
+    key, value, headers = record.key, record.value or b"", record.headers
+    if len(value) + _around(key, headers) <= most:
+        return record
+    whole = f" (cut: its {len(value)} bytes are whole where it was published)".encode()
+    headers = [(name, text + whole if name == f"{HEADER}detail" else text) for name, text in headers]
+    if _around(key, headers) > most // 2:
+        key, headers = key[:LONGEST_DETAIL], [one for one in headers if one[0].startswith(HEADER)]
+    return Outgoing(record.topic, key, value[: most - _around(key, headers)], headers)
+
+
+def _around(key: bytes, headers: Iterable[tuple[str, bytes]]) -> int:
+    """The bytes of a record beside its value."""
+    return len(key) + sum(len(name.encode()) + len(text or b"") for name, text in headers)
 
 
 class FloodGate:

@@ -54,7 +54,8 @@ async def ensure_topics(settings: KafkaSettings, topics: Sequence[str], reader: 
     keep = {"retention.ms": str(DEFAULT_RETENTION_MS)}
     wanted = [_topic(settings, name, DEFAULT_PARTITIONS, keep) for name in topics]
     letters = {"retention.ms": str(DEAD_LETTER_RETENTION_MS)}
-    wanted += [_topic(settings, dead_letter_topic(name, reader), 1, letters) for name in topics]
+    names = [dead_letter_topic(name, reader) for name in topics]
+    wanted += [_topic(settings, name, 1, letters, room=DEAD_LETTER_ROOM) for name in names]
     with suppress(TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
         await _create(settings, wanted)
 
