@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from pymongo.errors import AutoReconnect
 
 from common.errors import Poison
-from common.events import OrderCreated, Received
+from common.events import OrderCreated, Received, encode
 from common.jobs import Stop
 from common.kafka.connection import Kafka
 from common.kafka.dead_letters import DeadLetter, StoredRecord, set_aside
@@ -188,6 +188,18 @@ async def test_a_topic_that_others_publish_has_room_for_dead_letters_of_the_larg
         "of.others", GROUP
     )
     assert (kept["dlq_detail"], value) == ("", record.value)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_a_publisher_may_compress_as_it_likes(apart: Platform, codec: str) -> None:
+    """F2, F6."""
+    record = encode(order("n-1"), event_id="1", source="/test")
+    async with AIOKafkaProducer(bootstrap_servers=apart.kafka_bootstrap, compression_type=codec) as producer:
+        await producer.send_and_wait(apart.prefix + record.topic, record.value, record.key, headers=record.headers)
+    reader = Reader(apart)
+    reader.start()
+    await eventually(lambda: reader.seen == ["n-1"])
+    await reader.stop()
 
 
 async def test_when_the_handler_fails_only_the_culprit_is_set_aside(apart: Platform) -> None:
