@@ -1,12 +1,14 @@
 """Kinds are documents that staff write (A6): versions, what is refused and where, and nobody overwrites another."""
 
 import asyncio
+import json
 from copy import deepcopy
 from typing import Any
 
 import pytest
 from httpx import Response
 
+from common.auth import Permission
 from notifications.kinds.schemas import KindFields
 from tests.notifications.returns import BODY, define, defined, read
 from tests.support.eventually import unique
@@ -128,6 +130,20 @@ async def test_a_topic_that_the_broker_does_not_tell_from_another_kinds_is_refus
     await defined(service, unique("kind"), topic=topic)
     refused = await define(service, unique("kind"), topic=topic.replace(".", "_"))
     assert (refused.status_code, [one["place"] for one in refused.json()["errors"]]) == (422, ["topic"])
+
+
+@pytest.mark.parametrize("reason", ["\ud800", ["\ud800"], {"\ud800": 1}, json.loads("[" * 300 + "]" * 300)])
+async def test_what_cannot_be_written_again_is_refused(platform: Platform, reason: Any) -> None:
+    """A6, A9: half a character, or too deep; in examples, previews and samples."""
+    service, example = await platform.service("notifications"), BODY["example"] | {"reason": reason}
+    for method, path, body in (
+        ("PUT", f"/kinds/{unique('kind')}", BODY | {"example": example}),
+        ("POST", "/kinds/preview", {"kind": BODY, "data": example}),
+        ("POST", "/kinds/order.created/dry-run", {"order_number": "1", "reason": reason}),
+    ):
+        headers = service.tokens.headers("platform", *Permission) | {"Content-Type": "application/json"}
+        answer = await service.http.request(method, path, content=json.dumps(body), headers=headers)
+        assert (answer.status_code, problem(answer)) == (422, "invalid"), (path, answer.text)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from common.events import Channel, Content
 from notifications.domain import Addressed, Decision, LeftOut, Line, Recipient
 from notifications.explaining import Story, Trial
+from notifications.kinds.schemas import can_be_written
 from notifications.outcomes.domain import MessageStatus, Outcome
 
 
@@ -62,6 +63,11 @@ class SampleEvent(BaseModel):
     """The data of an event of the kind; `partner_id` is always the caller's."""
 
     model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def written(self) -> "SampleEvent":
+        can_be_written(self.model_extra or {})
+        return self
 
 
 class ToldView(BaseModel):

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticSerializationError, to_json
 
 from common.events import Channel, Content, Language, Role
 from notifications.kinds.domain import FALLBACK, Audience, Kind, Templates
@@ -13,6 +14,19 @@ Topic = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r
 EventType = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
 KindId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+def can_be_written(data: dict[str, Any]) -> dict[str, Any]:
+    """Raises ValueError for what JSON can say, but nobody can write again."""
+    try:
+        to_json(data)
+    except PydanticSerializationError:
+        raise ValueError("something in it is half a character, or too deep") from None
+    return data
+
+
+Data = Annotated[dict[str, Any], AfterValidator(can_be_written)]
+"""What an event may have."""
 
 
 class AudienceFields(BaseModel):
@@ -63,7 +77,7 @@ class KindFields(BaseModel):
     channels: list[Channel] = Field(default=["email"], min_length=1, max_length=2)
     can_unsubscribe: bool = Field(default=False, description="Mails carry a link to unsubscribe (campaigns do).")
     templates: dict[Language, TemplateFields] = Field(description="By language; en is needed.")
-    example: dict[str, Any] = Field(description="The data of an event; templates may name what is in it.")
+    example: Data = Field(description="The data of an event; templates may name what is in it.")
     retired: bool = Field(default=False, description="Its events are not read any more; settings stay.")
 
     @model_validator(mode="after")
@@ -121,9 +135,7 @@ class PreviewRequest(BaseModel):
 
     kind: KindFields
     language: Language = "en"
-    data: dict[str, Any] | None = Field(
-        default=None, description="The data of an event; the example if it is left out."
-    )
+    data: Data | None = Field(default=None, description="The data of an event; the example if it is left out.")
 
 
 class Preview(BaseModel):
