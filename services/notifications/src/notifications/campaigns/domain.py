@@ -9,6 +9,9 @@ from common.errors import Poison
 from notifications.domain import at
 from notifications.kinds.domain import Audience, is_identifier
 
+TOGETHER = 100
+"""So many categories are gone through at once, as many as an event of ours may name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -43,25 +46,24 @@ class FanOut:
 
     @property
     def steps(self) -> tuple["Step", ...]:
-        """First the named partners, then category by category, or everyone. No partner is in two of them."""
+        """First the named partners, then those who sell in one of the categories, or everyone. Categories are not gone
+        through one by one: who changes them meanwhile could be in each of them just when it is not its turn."""
         partners, categories = self.named.partners, self.named.categories
         steps: list[Step] = [Step(partners=partners)] if partners else []
         if self.named.everyone:
             steps.append(Step(but=frozenset(partners)))
         else:
-            steps += [
-                Step(category=one, not_in=categories[:i], but=frozenset(partners)) for i, one in enumerate(categories)
-            ]
+            together = (categories[i : i + TOGETHER] for i in range(0, len(categories), TOGETHER))
+            steps += [Step(categories=some, but=frozenset(partners)) for some in together]
         return tuple(steps)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A part of a fan-out: `partners`, else those with `category`, else everyone; without those of other parts."""
+    """A part of a fan-out: `partners`, else those in one of `categories`, else everyone; but not the named ones."""
 
     partners: tuple[str, ...] = ()
-    category: str | None = None
-    not_in: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     but: frozenset[str] = frozenset()
 
 

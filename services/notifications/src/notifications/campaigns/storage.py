@@ -46,7 +46,7 @@ class FanOuts:
     async def advance(self, fan_out: FanOut, token: str, to: Position | None, served: int, now: datetime) -> None:
         """Write how far it came, unless another has taken it up meanwhile; `to` None: it is done."""
         position = {"step": to.step, "behind": to.behind} if to else None
-        state = {"position": position, "done": to is None, "turn_at": now, "lease_until": now}
+        state = {"place": position, "done": to is None, "turn_at": now, "lease_until": now}
         await self._fan_outs.update_one(
             {"_id": fan_out.id, "token": token}, {"$set": state, "$inc": {"served": served}}
         )
@@ -61,10 +61,8 @@ class FanOuts:
             start = step.partners.index(behind) + 1 if behind else 0
             return list(step.partners[start : start + size])
         query: Document = {"_id": {"$gt": behind}, "deleted": False}
-        if step.category:
-            query["categories"] = step.category
-            if step.not_in:
-                query["$nor"] = [{"categories": {"$in": list(step.not_in)}}]
+        if step.categories:
+            query["categories"] = {"$in": list(step.categories)}
         found = self._partners.of_all_partners.find(query, {"_id": 1}, sort=[("_id", 1)], limit=size)
         return [document["_id"] async for document in found]
 
@@ -81,7 +79,7 @@ def _document(one: FanOut) -> Document:
         "partners": list(one.named.partners),
         "categories": list(one.named.categories),
         "everyone": one.named.everyone,
-        "position": {"step": one.position.step, "behind": one.position.behind},
+        "place": {"step": one.position.step, "behind": one.position.behind},
     }
 
 
@@ -95,5 +93,6 @@ def _fan_out(document: Document) -> FanOut:
         data=json.loads(document["data"]),
         trace=document["trace"],
         named=Named(tuple(document["partners"]), tuple(document["categories"]), document["everyone"]),
-        position=Position(**document["position"]),
+        # One of a version that counted its steps otherwise (`position`) begins again: decisions are made once.
+        position=Position(**document.get("place", {})),
     )
