@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, cast
 
 from pymongo.errors import DuplicateKeyError
@@ -95,11 +96,12 @@ async def _add_user(
 
 
 async def letter_to(
-    identity: Identity, user: User, kind: LetterKind, *, address: str | None = None, asked_by: str = ""
-) -> Mailing:
+    identity: Identity, user: User, kind: LetterKind, *, address: str | None = None, asked_by: str = "",
+    asked_at: datetime | None = None,
+) -> Mailing:  # fmt: skip
     """A letter to a user, at his own or at another `address`, to be kept by the write that it is about."""
     partner = await identity.store.partner(user.partner_id)
-    return mail_handlers.write(identity.mails, kind, _addressee(user, partner, address), asked_by)
+    return mail_handlers.write(identity.mails, kind, _addressee(user, partner, address), asked_by, asked_at)
 
 
 async def secure(

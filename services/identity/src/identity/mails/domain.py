@@ -49,6 +49,8 @@ class MailedToken:
     expires_at: datetime
     asked_by: str = ""
     """The request that it answers, so that answering twice is answering once."""
+    asked_at: datetime | None = None
+    """When that was asked for. An earlier request that is answered again takes nothing back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,17 +34,19 @@ class Mails:
     """Set when a letter was kept; without it the job looks now and then."""
 
 
-def write(mails: Mails, kind: LetterKind, to: Addressee, asked_by: str = "") -> Mailing:
+def write(
+    mails: Mails, kind: LetterKind, to: Addressee, asked_by: str = "", asked_at: datetime | None = None
+) -> Mailing:
     """A letter, and the token of its link if it has one. Keep both in the write of what it is about.
 
-    `asked_by` is the id of the request that it answers: its answers are one message.
+    `asked_by` is the id of the request of `asked_at` that it answers: its answers are one message.
     """
     now, letter_id = datetime.now(UTC), asked_by or new_id("let")
     sealed, token = None, None
     if kind in mails.lifetimes:
         text, expires_at = new_token(to.user_id), now + mails.lifetimes[kind]
         sealed = mails.keyring.seal(text, letter_id)
-        token = MailedToken(kind, hash_of(text), to.address, expires_at, letter_id)
+        token = MailedToken(kind, hash_of(text), to.address, expires_at, letter_id, asked_at or now)
     letter = Letter(
         id=letter_id,
         kind=kind,

@@ -45,10 +45,17 @@ async def answer_forgotten(recovery: Recovery) -> int:
     for request in requests:
         user = await recovery.identity.store.user_by_email_of_all_partners(request.email)
         if user is not None:
-            await _mail(recovery, user, LetterKind.PASSWORD_RESET, asked_by=request.id)
+            await _answer(recovery, user, request)
     if requests:
         await recovery.store.answered(requests)
     return len(requests)
+
+
+async def _answer(recovery: Recovery, user: User, request: Forgotten) -> None:
+    kind = LetterKind.PASSWORD_RESET
+    letter = await letter_to(recovery.identity, user, kind, asked_by=request.id, asked_at=request.at)
+    await recovery.store.answer(user, letter, request)
+    recovery.identity.mails.written.set()
 
 
 async def invite_again(recovery: Recovery, caller: Caller, user_id: str) -> None:
@@ -102,10 +109,8 @@ async def confirm_email(recovery: Recovery, text: str, recording: Recording) -> 
     await _spend(recovery, user, token, {"email": token.address, "email_verified": True}, news, sign_out=False)
 
 
-async def _mail(
-    recovery: Recovery, user: User, kind: LetterKind, *, address: str | None = None, asked_by: str = ""
-) -> None:
-    letter = await letter_to(recovery.identity, user, kind, address=address, asked_by=asked_by)
+async def _mail(recovery: Recovery, user: User, kind: LetterKind, *, address: str | None = None) -> None:
+    letter = await letter_to(recovery.identity, user, kind, address=address)
     await recovery.store.mail(user, letter)
     recovery.identity.mails.written.set()
 

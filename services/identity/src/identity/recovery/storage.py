@@ -36,13 +36,20 @@ class RecoveryStore:
         token = mails_storage.token_in(document, kind) if document else None
         return (to_user(document), token) if document and token else None
 
-    async def mail(self, user: User, mailing: Mailing) -> bool:
-        """Keep a letter and the token of its link in one write; False when the request was answered already."""
-        query: Document = {"_id": user.id, **LIVING}
-        if mailing.token:
-            query[f"tokens.{mailing.token.kind}.asked_by"] = {"$ne": mailing.token.asked_by}
-        kept = await self._users.of(user.partner_id).update_one(query, mails_storage.updating(mailing))
-        return kept.modified_count == 1
+    async def mail(self, user: User, mailing: Mailing) -> None:
+        """Keep a letter and the token of its link in one write."""
+        await self._keep(user, mailing, {})
+
+    async def answer(self, user: User, mailing: Mailing, request: Forgotten) -> None:
+        """The same, unless this request or a later one was answered already: of what was mailed twice the first link
+        arrives, and it has to be the good one."""
+        token = f"tokens.{LetterKind.PASSWORD_RESET}"
+        once = {f"{token}.asked_by": {"$ne": request.id}, f"{token}.asked_at": {"$not": {"$gte": request.at}}}
+        await self._keep(user, mailing, once)
+
+    async def _keep(self, user: User, mailing: Mailing, where: Document) -> None:
+        query = {"_id": user.id, **LIVING, **where}
+        await self._users.of(user.partner_id).update_one(query, mails_storage.updating(mailing))
 
 
 def is_spent_by(token: MailedToken) -> Document:
