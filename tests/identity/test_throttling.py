@@ -1,12 +1,17 @@
 """Guessing passwords: how often, and whom it does not keep out (E6)."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from common.audit.domain import network_of
+from identity.throttling.domain import Budget
+from identity.throttling.storage import AttemptStore
 from tests.identity.test_sessions import continue_
 from tests.identity.test_sign_in import PASSWORD, new_partner
+from tests.support.databases import database
 from tests.support.platform import Platform, Service
 
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
@@ -95,6 +100,26 @@ async def test_tries_come_back_with_time(platform: Platform) -> None:
     async with asyncio.timeout(20):
         while answers[-1].status_code != 200:
             answers.append(await attempt(identity, email, HOME, PASSWORD))
+
+
+async def test_a_clock_that_is_behind_gives_no_more_tries(platform: Platform) -> None:
+    """E6: of two replicas, whose requests come in turn and whose clocks differ by seconds."""
+    async with database(platform) as mongo:
+        store, budget, now = AttemptStore(mongo), Budget(TRIES, 60), datetime.now(UTC)
+        clocks = [now - timedelta(seconds=2 * (number % 2)) for number in range(200)]
+        waits = [await store.take("an account", budget, at) for at in clocks]
+    assert [wait == 0 for wait in waits] == [True] * TRIES + [False] * (200 - TRIES)
+
+
+async def test_an_ipv4_address_is_the_same_however_it_is_written(identity: Service) -> None:
+    """E6: a dual-stack proxy writes it as IPv6; all people with such addresses are not one network."""
+    statuses = [
+        (await attempt(identity, f"un-{i}@shop.example.com", "::ffff:192.0.2.77")).status_code for i in range(7)
+    ]
+    assert statuses == [401] * 6 + [429]
+    for address, status in (("192.0.2.77", 429), ("::ffff:192.0.2.78", 401)):
+        assert (await attempt(identity, "un-7@shop.example.com", address)).status_code == status
+    assert network_of("::ffff:192.0.2.77") == "192.0.2.0/24"
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,15 @@ class AttemptStore:
 
 
 def _taking(budget: Budget, now: datetime) -> list[dict[str, Any]]:
-    """What was used fills up with time since `at`; one more is used where that leaves one."""
+    """What was used fills up with time since `at`; one more is used where that leaves one.
+
+    `at` never goes back: of two clocks, the one behind would let the other fill up the same seconds again and again.
+    """
     elapsed_ms = {"$max": [0, {"$subtract": [now, {"$ifNull": ["$at", now]}]}]}
     filled = {"$divide": [elapsed_ms, budget.seconds * 1000]}
     left = {"$max": [0, {"$subtract": [{"$ifNull": ["$used", 0]}, filled]}]}
     return [
-        {"$set": {"used": left, "at": now}},
+        {"$set": {"used": left, "at": {"$max": ["$at", now]}}},
         {"$set": {"refused": {"$gt": [{"$add": ["$used", 1]}, budget.tries]}}},
         {"$set": {"used": {"$cond": ["$refused", "$used", {"$add": ["$used", 1]}]}}},
     ]
