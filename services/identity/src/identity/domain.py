@@ -129,6 +129,12 @@ class User:
         return self.permissions.union(*(ROLES[role].permissions for role in self.roles))
 
 
+def folded(email: str) -> str:
+    """An address as users are known by it and written to, however its capitals are. No letter becomes another one (as
+    by `casefold`): weiß.example and weiss.example are two companies."""
+    return email.lower()
+
+
 def check_password(password: str, about: Sequence[str]) -> None:
     """Holds a password against the lists of common ones (NIST 800-63B, 3.1.1.2), and what is known `about` its owner.
 

@@ -20,6 +20,7 @@ from identity.domain import (
     Partner,
     User,
     check_grant,
+    folded,
 )
 from identity.mails import handlers as mail_handlers
 from identity.mails.domain import Addressee, LetterKind, Mailing
@@ -201,11 +202,11 @@ async def known_user(identity: Identity, partner_id: str, user_id: str) -> User:
 
 async def create_staff(identity: Identity, email: str, password: str, permissions: frozenset[str]) -> bool:
     """A user of the platform itself; False when he is there already, who then gets the permissions that came since."""
-    if known := await identity.store.user_by_email_of_all_partners(email.casefold()):
+    if known := await identity.store.user_by_email_of_all_partners(folded(email)):
         change = {"permissions": sorted(permissions)}
         await identity.store.revoke(PLATFORM, known.id, change, trace=None, sign_out=False)
         return False
     password_hash = await identity.passwords.hash(password, email)
-    user = User(new_id("usr"), PLATFORM, email.casefold(), "Staff", permissions, password_hash)
+    user = User(new_id("usr"), PLATFORM, folded(email), "Staff", permissions, password_hash)
     await identity.store.add_user(user)
     return True

@@ -8,7 +8,7 @@ from common.auth import DESCRIPTIONS, ROLES, STAFF_ONLY, Permission, UserRole
 from common.events import Language
 from common.events.marketplace import Identifier
 from common.ids import new_id
-from identity.domain import PASSWORD_MAX, PASSWORD_MIN, Partner, User
+from identity.domain import PASSWORD_MAX, PASSWORD_MIN, Partner, User, folded
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -58,7 +58,7 @@ class NewPartner(Request):
 
     def to_domain(self) -> tuple[Partner, User]:
         """The partner and its owner, with new ids."""
-        partner_id, owner_id, email = new_id("prt"), new_id("usr"), self.owner.email.casefold()
+        partner_id, owner_id, email = new_id("prt"), new_id("usr"), folded(self.owner.email)
         partner = Partner(
             partner_id, self.name, self.language, self.country, email, owner_id, categories=tuple(self.categories)
         )
@@ -114,7 +114,7 @@ class NewUser(Request):
     def to_domain(self, partner_id: str) -> User:
         permissions = frozenset(map(str, self.permissions))
         return User(
-            new_id("usr"), partner_id, self.email.casefold(), self.name, permissions, "", roles=frozenset(self.roles)
+            new_id("usr"), partner_id, folded(self.email), self.name, permissions, "", roles=frozenset(self.roles)
         )
 
 

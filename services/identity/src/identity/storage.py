@@ -38,7 +38,7 @@ class Store:
         self.users = mongo.collection("users")
 
     async def user_by_email_of_all_partners(self, email: str) -> User | None:
-        """Whoever signs in with this (casefolded) address."""
+        """Whoever signs in with this (folded) address."""
         document = await self.users.of_all_partners.find_one({"email": email})
         return to_user(document) if document else None
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from identity.domain import User, WrongCredentials
+from identity.domain import User, WrongCredentials, folded
 from identity.passkeys.domain import WrongPasskey
 from identity.passkeys.handlers import Passkeys, shown
 from identity.passwords.clients import Passwords
@@ -28,7 +28,7 @@ async def check_password(proofs: Proofs, user: User | None, email: str, password
 
     Raises WrongCredentials, in the same words and time whatever was wrong; TooManyAttempts.
     """
-    taken = await take(proofs.throttle, email.casefold(), place)
+    taken = await take(proofs.throttle, folded(email), place)
     is_his = await proofs.passwords.matches(password, user.password_hash if user else None)
     if not is_his or user is None:
         raise WrongCredentials("Check both and try again.")

@@ -14,7 +14,7 @@ class AlreadyAccepted(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """Somebody says that he forgot the password of this (casefolded) address."""
+    """Somebody says that he forgot the password of this (folded) address."""
 
     id: str
     email: str = field(repr=False)

@@ -9,7 +9,7 @@ from common.audit.requests import Recording
 from common.auth import Caller
 from common.authors import Author
 from common.ids import new_id
-from identity.domain import User
+from identity.domain import User, folded
 from identity.handlers import Identity, known_user, letter_to, secure
 from identity.mails.domain import LetterKind, LinkNotGood, MailedToken, Mailing, hash_of, owner_of
 from identity.recovery.domain import AlreadyAccepted, Forgotten
@@ -34,8 +34,8 @@ class Recovery:
 async def forgotten(recovery: Recovery, email: str, address: str) -> None:
     """Keep a request for a new password. Whether there is such a user is looked up later, by a job: so neither words
     nor time of the answer tell. Raises TooManyAttempts, alike for everybody."""
-    await take_mail(recovery.throttle, email.casefold(), place_of(address))
-    await recovery.store.ask(Forgotten(new_id("req"), email.casefold(), datetime.now(UTC)))
+    await take_mail(recovery.throttle, folded(email), place_of(address))
+    await recovery.store.ask(Forgotten(new_id("req"), folded(email), datetime.now(UTC)))
     recovery.asked.set()
 
 
@@ -78,7 +78,7 @@ async def confirm_own(recovery: Recovery, caller: Caller, address: str | None = 
     """Write to the caller's address, or to the one that he wants to have. Nobody learns whether it is somebody else's
     but who reads its mails. Raises NotFound, TooManyAttempts."""
     user = await known_user(recovery.identity, caller.partner_id, caller.user_id)
-    to = (address or user.email).casefold()
+    to = folded(address or user.email)
     await take_mail(recovery.throttle, to)
     await _mail(recovery, user, LetterKind.EMAIL, address=to)
 

@@ -16,7 +16,7 @@ from common.relay import StateRelay
 from common.telemetry import current_traceparent
 from identity.challenges.domain import ChallengeGone, Purpose
 from identity.challenges.handlers import Challenges, answer, make, read
-from identity.domain import PLATFORM, OwnerFixed, User
+from identity.domain import PLATFORM, OwnerFixed, User, folded
 from identity.keys.domain import Grant
 from identity.keys.handlers import Keys, issue
 from identity.passkeys.handlers import shown
@@ -71,7 +71,7 @@ async def sign_in(
     """A new session. Raises WrongCredentials, in the same words and time whatever was wrong; SecondStepNeeded;
     TooManyAttempts; and TooManySignIns, before it is looked up who that is."""
     async with sessions.proofs.passwords.turn(place_of(address)):
-        user = await sessions.users.user_by_email_of_all_partners(email.casefold())
+        user = await sessions.users.user_by_email_of_all_partners(folded(email))
         place = await place_for(sessions, user, address)
         if user is not None:
             recording.tried_by(Author(user.id), user.partner_id)
