@@ -8,7 +8,7 @@ from typing import Any, cast
 from pymongo.errors import DuplicateKeyError
 
 from common.auth import Caller
-from common.errors import NotFound
+from common.errors import Conflict, NotFound
 from common.events import Language
 from common.ids import new_id
 from common.relay import StateRelay
@@ -28,6 +28,7 @@ from identity.mails.handlers import Mails
 from identity.passwords.clients import Passwords
 from identity.storage import Store
 
+TRIES = 5
 PLATFORM_NAME: tuple[str, Language] = ("Switchboard", "en")
 """Staff's company, which is no partner, and its language."""
 
@@ -148,7 +149,7 @@ async def create_user(identity: Identity, caller: Caller, user: User, password: 
 
     Raises EmailTaken, CannotGrant, PasswordTooEasy.
     """
-    check_grant(caller.permissions, user.may)
+    check_grant(await what_he_gives(identity.store, caller), user.may)
     partner = None if password else await identity.store.partner(caller.partner_id)
     return await _add_user(identity, user, partner, password, [user.email, user.name])
 
@@ -157,28 +158,39 @@ async def change_user(identity: Identity, caller: Caller, user_id: str, change: 
     """Change name, permissions or roles of a user of the caller's partner. Whatever his tokens say otherwise is refused
     from now on.
 
-    Raises NotFound, CannotGrant, and OwnerFixed for the owner's permissions, or anything of his by another.
+    Raises NotFound, CannotGrant, OwnerFixed for the owner's permissions, or anything of his by another, and Conflict
+    when others change the same user all the time.
     """
-    user = await known_user(identity, caller.partner_id, user_id)
-    gives = {"permissions", "roles"} & change.keys()
-    if user.is_owner and (gives or caller.user_id != user.id):
-        raise OwnerFixed("The owner keeps all permissions; only he changes his own name.")
-    if gives:
-        permissions, roles = change.get("permissions", user.permissions), change.get("roles", user.roles)
-        becomes = replace(user, permissions=frozenset(permissions), roles=frozenset(roles))
-        check_grant(caller.permissions, becomes.may ^ user.may)
-    changed = await _write(identity, user, change)
-    if changed is None:
-        raise NotFound("There is no such user.")
-    return changed
+    for _ in range(TRIES):
+        user = await known_user(identity, caller.partner_id, user_id)
+        gives = {"permissions", "roles"} & change.keys()
+        if user.is_owner and (gives or caller.user_id != user.id):
+            raise OwnerFixed("The owner keeps all permissions; only he changes his own name.")
+        if gives:
+            permissions, roles = change.get("permissions", user.permissions), change.get("roles", user.roles)
+            becomes = replace(user, permissions=frozenset(permissions), roles=frozenset(roles))
+            check_grant(await what_he_gives(identity.store, caller), becomes.may ^ user.may)
+        if changed := await _write(identity, user, change):
+            return changed
+    raise Conflict("This user is changed all the time. Send the same request again.")
+
+
+async def what_he_gives(store: Store, caller: Caller) -> frozenset[str]:
+    """What his token says and he still has (B7): it takes a moment until a token is refused that says more than he may
+    by now, and what was given in it would stay."""
+    user = await store.user(caller.partner_id, caller.user_id)
+    return caller.permissions & user.may if user else frozenset()
 
 
 async def _write(identity: Identity, user: User, change: dict[str, Any]) -> User | None:
+    """None when he was changed since he was read: then what is given and taken has to be looked at again."""
     if not change:
         return user
     if change.keys() == {"name"}:
         return await identity.store.rename_user(user.partner_id, user.id, change["name"])
-    changed = await identity.store.revoke(user.partner_id, user.id, change, trace=current_traceparent(), sign_out=False)
+    changed = await identity.store.revoke(
+        user.partner_id, user.id, change, trace=current_traceparent(), sign_out=False, was=user.version
+    )
     identity.user_relay.wake()
     return changed
 

@@ -62,7 +62,7 @@ def wire(settings: Settings) -> Wired:
     sessions = sessions_main.wire(settings, mongo, kafka, identity, keys, proofs_main.wire(settings, mongo, identity))
     account, audit = account_main.wire(mongo, identity, sessions), audit_main.wire(mongo, kafka)
     panel = panel_main.wire(settings, mongo, kafka, identity, keys, sessions)
-    machines = machines_main.wire(settings, mongo, kafka, keys, sessions.proofs.throttle)
+    machines = machines_main.wire(settings, mongo, kafka, store, keys, sessions.proofs.throttle)
     return Wired(identity, keys, sessions, machines, account, panel, audit, mongo, kafka)
 
 

@@ -84,13 +84,15 @@ class Store:
         return {document["_id"]: to_user(document) async for document in found}
 
     async def revoke(
-        self, partner_id: str, user_id: str, change: dict[str, Any], *, trace: str | None, sign_out: bool
-    ) -> User | None:
+        self, partner_id: str, user_id: str, change: dict[str, Any], *, trace: str | None, sign_out: bool,
+        was: int | None = None,
+    ) -> User | None:  # fmt: skip
         """Change a user, and announce that his older tokens are refused, in one write; with `sign_out` his sessions
-        end by it, too."""
+        end by it, too. None when he is gone, or his version is not what it `was`."""
         counts = {"version": 1, "sign_outs": int(sign_out)}
         update = {"$set": {**change, "announce": True, "trace": trace}, "$inc": counts}
-        return await self._change_user(partner_id, user_id, update)
+        where = {} if was is None else {"version": was or None}
+        return await self._change_user(partner_id, user_id, update, where)
 
     async def secure(
         self, user: User, change: Mapping[str, Any], *, trace: str | None, sign_out: bool, news: Mailing | None = None,

@@ -12,7 +12,7 @@ from common.ids import new_id
 from identity.connections.domain import Access, Connection, MastersNotAllowed, check_scope, check_until
 from identity.connections.storage import ConnectionStore
 from identity.domain import Partner, User, check_grant
-from identity.handlers import Identity, change_partner, known_user
+from identity.handlers import Identity, change_partner, known_user, what_he_gives
 from identity.storage import Store
 
 
@@ -88,7 +88,7 @@ async def give_access(
     """
     now = datetime.now(UTC)
     check_scope(permissions)
-    check_grant(caller.permissions, permissions)
+    check_grant(await what_he_gives(connections.accounts, caller), permissions)
     check_until(until, now, connections.longest)
     access = Access(new_id("usr"), permissions, until, confirm_each, caller.user_id, now)
     connection = await connections.store.give(caller.partner_id, partner_id, access)

@@ -12,6 +12,7 @@ from common.logs import logger
 from common.relay import StateRelay
 from common.telemetry import current_traceparent
 from identity.domain import check_grant
+from identity.handlers import what_he_gives
 from identity.keys.domain import Grant
 from identity.keys.handlers import Keys, issue
 from identity.machines.clients import claimed, verified
@@ -28,6 +29,7 @@ from identity.machines.domain import (
     new_secret,
 )
 from identity.machines.storage import AssertionStore, MachineStore
+from identity.storage import Store
 from identity.throttling.domain import Place, place_of
 from identity.throttling.handlers import Throttle, check, miss, of_machine
 
@@ -39,6 +41,7 @@ class Machines:
     """What the use cases work with. `relay` announces whose tokens are refused; `most_keys` a machine may have."""
 
     store: MachineStore
+    users: Store
     assertions: AssertionStore
     throttle: Throttle
     keys: Keys
@@ -64,7 +67,7 @@ async def create_with_keys(
 async def _create(machines: Machines, caller: Caller, name: str, permissions: Set[str], proof: Proof) -> Machine:
     wanted = frozenset(permissions)
     check_for_machines(wanted)
-    check_grant(caller.permissions, wanted)
+    check_grant(await what_he_gives(machines.users, caller), wanted)
     machine = Machine(new_id("mch"), caller.partner_id, name, wanted, proof, datetime.now(UTC))
     await machines.store.add(machine)
     return machine
@@ -105,7 +108,7 @@ async def _given(machines: Machines, caller: Caller, machine_id: str) -> Machine
     machine = await machines.store.get(caller.partner_id, machine_id)
     if machine is None:
         raise NotFound("There is no such machine.")
-    check_grant(caller.permissions, machine.permissions)
+    check_grant(await what_he_gives(machines.users, caller), machine.permissions)
     return machine
 
 

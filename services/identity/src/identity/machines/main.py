@@ -13,16 +13,18 @@ from identity.machines.handlers import Machines
 from identity.machines.jobs import forgetting
 from identity.machines.storage import INDEXES, AssertionStore, MachineStore, to_access_revoked
 from identity.settings import Settings
+from identity.storage import Store
 from identity.throttling.handlers import Throttle
 
 __all__ = ["INDEXES", "Machines", "jobs", "router", "wire"]
 
 
-def wire(settings: Settings, mongo: Mongo, kafka: Kafka, keys: Keys, throttle: Throttle) -> Machines:
+def wire(settings: Settings, mongo: Mongo, kafka: Kafka, users: Store, keys: Keys, throttle: Throttle) -> Machines:
     """Its use cases."""
     store = MachineStore(mongo)
     return Machines(
         store=store,
+        users=users,
         assertions=AssertionStore(mongo),
         throttle=throttle,
         keys=keys,
