@@ -48,6 +48,14 @@ def test_what_is_not_whole_any_more_does_not_open(length: int) -> None:
         ring("k1").open(ring("k1").seal("hunter2", "o")[:length], "o")
 
 
+@pytest.mark.parametrize("junk", ["!", "\n", " "])
+def test_nothing_opens_that_is_spelt_otherwise(junk: str) -> None:
+    """E6: a challenge that was answered is known again by its text."""
+    sealed = ring("k1").seal("hunter2", "o")
+    with pytest.raises(SecretUnreadable):
+        ring("k1").open(f"{sealed[:9]}{junk}{sealed[9:]}", "o")
+
+
 @pytest.mark.parametrize("text", ["", "k1", "k1:short", "k1:bm90IHRoaXJ0eSB0d28=", ":MDEy"])
 def test_a_bad_keyring_is_refused_at_start(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011

@@ -53,6 +53,8 @@ class Keyring:
             raise SecretUnreadable(key_id)
         try:
             raw = base64.urlsafe_b64decode(encoded)
+            if base64.urlsafe_b64encode(raw).decode() != encoded:
+                raise SecretUnreadable(key_id)  # what is good once must not have a second spelling
             return key.decrypt(raw[:_NONCE], raw[_NONCE:], owner.encode()).decode()
         except (InvalidTag, ValueError):
             raise SecretUnreadable(key_id) from None
