@@ -259,3 +259,17 @@ async def test_a_company_may_require_it(platform: Platform) -> None:
     assert (await identity.http.get("/users", headers=bearer(tokens))).status_code == 200
     following = (await continue_(identity, tokens)).json()
     assert (await identity.http.get("/users", headers=bearer(following))).status_code == 200
+
+
+async def test_whoever_has_a_token_alone_does_not_guess_the_code_that_turns_it_on(platform: Platform) -> None:
+    """E6: it would give him the recovery codes."""
+    identity = await platform.service("identity")
+    _, email = await new_partner(identity)
+    tokens = await begin(identity, email)
+    begun = await identity.http.post("/me/second-factor", json={"proof": PROOF}, headers=bearer(tokens))
+    app, url = App(begun.json()["secret"]), "/me/second-factor/confirmation"
+    wrong = [app.of(steps) for steps in range(100, 111)]
+    guessed = [await identity.http.post(url, json={"code": code}, headers=bearer(tokens)) for code in wrong]
+    assert [answer.status_code for answer in guessed] == [401] * 10 + [429]
+    right = await identity.http.post(url, json={"code": app.code()}, headers=bearer(tokens))
+    assert (right.status_code, kind(right)) == (429, "too-many-attempts")

@@ -33,6 +33,7 @@ AccountDep = Annotated[Account, provided(Account)]
 
 router = APIRouter(prefix="/me", tags=["account"])
 SEEN = errors(NotSignedIn, ActingForAnother, NotFound)
+CONFIRMED = errors(WrongCode, SecondFactorOff, Invalid, TooManyAttempts)
 CHANGED = errors(NotSignedIn, WrongCredentials, ActingForAnother, NotFound, Invalid, TooManyAttempts)
 
 
@@ -64,10 +65,14 @@ async def begin_second_factor(
     return SecondFactorSecret(secret=secret, uri=uri)
 
 
-@router.post("/second-factor/confirmation", responses=SEEN | errors(WrongCode, SecondFactorOff, Invalid))
-async def confirm_second_factor(body: Confirmation, caller: SignedIn, account: AccountDep) -> RecoveryCodes:
+@router.post(
+    "/second-factor/confirmation", responses=SEEN | errors(WrongCode, SecondFactorOff, Invalid, TooManyAttempts)
+)
+async def confirm_second_factor(
+    body: Confirmation, caller: SignedIn, account: AccountDep, request: HttpRequest
+) -> RecoveryCodes:
     """A code of the app turns the second factor on, and ends every session of the caller, this one too."""
-    codes = await handlers.confirm_second_factor(account, caller, body.code)
+    codes = await handlers.confirm_second_factor(account, caller, body.code, address_of(request))
     return RecoveryCodes(codes=codes)
 
 

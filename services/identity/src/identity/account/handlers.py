@@ -11,7 +11,7 @@ from identity.passkeys import handlers as passkey_handlers
 from identity.passkeys.domain import Passkey
 from identity.passkeys.handlers import Passkeys
 from identity.proofs.domain import Proof
-from identity.proofs.handlers import prove
+from identity.proofs.handlers import prove, trying_codes
 from identity.recovery import handlers as recovery_handlers
 from identity.recovery.handlers import Recovery
 from identity.second_factors import handlers as second_factor_handlers
@@ -73,9 +73,13 @@ async def begin_second_factor(account: Account, asker: Asker) -> tuple[str, str]
     return await second_factor_handlers.begin(account.second_factors, await proven(account, asker))
 
 
-async def confirm_second_factor(account: Account, caller: Caller, code: str) -> list[str]:
-    """What `begin_second_factor` began, with proof, is shown to work. Raises NotFound, SecondFactorOff, WrongCode."""
-    return await second_factor_handlers.confirm(account.second_factors, await own(account, caller), code)
+async def confirm_second_factor(account: Account, caller: Caller, code: str, address: str) -> list[str]:
+    """What `begin_second_factor` began, with proof, is shown to work. Whoever has no more than a token cannot guess a
+    code: it would give him the recovery codes. Raises NotFound, SecondFactorOff, WrongCode, TooManyAttempts."""
+    user = await own(account, caller)
+    place = await place_for(account.sessions, user, address)
+    async with trying_codes(account.sessions.proofs, user, place):
+        return await second_factor_handlers.confirm(account.second_factors, user, code)
 
 
 async def remove_second_factor(account: Account, asker: Asker) -> None:

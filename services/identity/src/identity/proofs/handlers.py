@@ -1,5 +1,7 @@
 """Proving who one is: when signing in, and again with each change of how one signs in."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from identity.domain import User, WrongCredentials, folded
@@ -37,14 +39,24 @@ async def check_password(proofs: Proofs, user: User | None, email: str, password
 
 
 async def check_code(proofs: Proofs, user: User, code: str, place: Place) -> None:
-    """A code of the user's second factor, or a recovery code, this once. Raises WrongCode, TooManyAttempts.
+    """A code of the user's second factor, or a recovery code, this once. Raises WrongCode, TooManyAttempts."""
+    async with trying_codes(proofs, user, place):
+        if not await use(proofs.second_factors, user, code):
+            raise WrongCode
 
-    Codes have tries of their own, so that guessing them does not close the way for passwords.
-    """
+
+@asynccontextmanager
+async def trying_codes(proofs: Proofs, user: User, place: Place) -> AsyncGenerator[None]:
+    """A wrong code in it uses a try. Codes have tries of their own, so that guessing them does not close the way for
+    passwords. Raises TooManyAttempts."""
     taken = await take(proofs.throttle, f"second factor of {user.id}", place)
-    if not await use(proofs.second_factors, user, code):
-        raise WrongCode
-    await give_back(proofs.throttle, taken)
+    try:
+        yield
+    except WrongCode:
+        taken = ()
+        raise
+    finally:
+        await give_back(proofs.throttle, taken)
 
 
 async def prove(proofs: Proofs, user: User, proof: Proof, place: Place) -> None:
