@@ -210,6 +210,7 @@ async def test_a_machine_has_a_secret_or_keys_and_never_both(identity: Service, 
 REFUSED_KEYS: dict[str, tuple[Callable[[], Json], str]] = {
     "a private key": (lambda: Key("ES256").private_jwk, "private-key-sent"),
     "a secret": (lambda: {"kty": "oct", "kid": "1", "k": "c2VjcmV0"}, "private-key-sent"),
+    "a secret that is left out": (lambda: {"kty": "oct", "kid": "1"}, "key-refused"),
     "a short RSA key": (lambda: Key("RS256", generate_private_key(65537, 1024)).jwk, "key-refused"),
     "a small exponent": (lambda: Key("RS256", generate_private_key(3, 2048)).jwk, "key-refused"),
     "a key for encryption": (lambda: Key().jwk | {"use": "enc"}, "key-refused"),

@@ -1,6 +1,7 @@
 """Passkeys: adding, using, naming and removing them (WebAuthn)."""
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -164,6 +165,24 @@ async def test_a_passkey_belongs_to_one_user_and_there_are_few(platform: Platfor
     others = await begin(identity, email)
     same = await add(identity, others, Authenticator(id=device.id).create(await options_to_add(identity, others)))
     assert (same.status_code, kind(same)) == (409, "passkey-refused")
+
+
+async def test_a_passkey_is_added_once(platform: Platform) -> None:
+    """E6: the same one again, whatever a client sends, would be two of which nobody knows which signs in."""
+    identity = await platform.service("identity")
+    _, tokens, device = await with_passkey(identity)
+    again = await add(identity, tokens, device.create(await options_to_add(identity, tokens)))
+    assert (again.status_code, kind(again)) == (409, "passkey-refused")
+    assert (await show(identity, device.get(await options_to_show(identity)))).status_code == 200
+
+
+async def test_a_passkey_whose_name_is_no_text_is_refused(platform: Platform) -> None:
+    """E6."""
+    identity = await platform.service("identity")
+    credential = Authenticator().get(await options_to_show(identity)) | {"id": "\ud800"}
+    body = json.dumps({"credential": credential})
+    refused = await identity.http.post("/sign-in/passkey", content=body, headers={"Content-Type": "application/json"})
+    assert (refused.status_code, kind(refused)) == (401, "wrong-passkey")
 
 
 async def test_a_passkey_is_renamed_and_removed_with_a_proof(platform: Platform) -> None:

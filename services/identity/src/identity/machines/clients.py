@@ -74,7 +74,7 @@ def _algorithm_of(public: dict[str, str]) -> str | None:
     """The algorithm that is of the key's own type; None for a key that will not do."""
     try:
         key = jwt.PyJWK(public).key
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, KeyError):  # the latter of a symmetric one, whose key is missing
         return None
     match key:
         case Ed25519PublicKey():

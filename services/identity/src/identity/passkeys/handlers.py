@@ -43,13 +43,13 @@ async def add(passkeys: Passkeys, user: User, credential: Json, name: str) -> Pa
     if await answer(passkeys.challenges, Purpose.NEW_PASSKEY, challenge) != [user.id]:
         raise ChallengeGone
     news = await letter_to(passkeys.identity, user, LetterKind.PASSKEY_ADDED)
-    where, also = storage.has_fewer_than(passkeys.most), storage.adding(passkey)
+    where, also = storage.may_have(passkey, passkeys.most), storage.adding(passkey)
     try:
         added = await secure(passkeys.identity, user, {}, news=news, where=where, also=also, sign_out=False)
     except Conflict:
         raise PasskeyRefused("It is there already.") from None
     if added is None:
-        raise PasskeyRefused(f"Remove one first; there are {passkeys.most} at most.")
+        raise PasskeyRefused(f"It is there already, or one has to be removed first; there are {passkeys.most} at most.")
     return passkey
 
 

@@ -23,6 +23,8 @@ class PasskeyStore:
 
     async def shown_of_all_partners(self, passkey_id: str) -> tuple[User, Passkey] | None:
         """Whoever shows a passkey has no partner yet: its user, and what is known of it."""
+        if not passkey_id.isascii():  # it is base64url; half a surrogate pair cannot even be asked for
+            return None
         document = await self._users.of_all_partners.find_one({"passkeys.id": passkey_id, **LIVING})
         if document is None:
             return None
@@ -51,9 +53,9 @@ def removing(passkey_id: str) -> Document:
     return {"$pull": {"passkeys": {"id": passkey_id}}}
 
 
-def has_fewer_than(most: int) -> Document:
-    """What is true of a user who may have one more."""
-    return {f"passkeys.{most - 1}": {"$exists": False}}
+def may_have(passkey: Passkey, most: int) -> Document:
+    """What is true of a user who may have one more and does not have this one: an index does not part two of a user."""
+    return {f"passkeys.{most - 1}": {"$exists": False}, "passkeys.id": {"$ne": passkey.id}}
 
 
 def has(passkey_id: str) -> Document:
