@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from common.bodies import MOST_BYTES
+from common.settings import ServiceSettings
 from tests.support.platform import Platform
 
 PART = 1_000_000
+MOST_BYTES: int = ServiceSettings.model_fields["request_most_bytes"].default
 
 
 async def parts(count: int) -> AsyncIterator[bytes]:

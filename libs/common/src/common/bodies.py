@@ -3,9 +3,6 @@
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BYTES = 10_000_000
-"""Of what is read whole; several times as much as the largest request that keeps the rules."""
-
 
 class LimitedBodies:
     """The app, with at most `most` bytes in the body of each request: more is refused (413) before it is in memory."""

@@ -25,7 +25,7 @@ from common.audit.handlers import Journal
 from common.audit.jobs import telling
 from common.audit.requests import Recorded
 from common.auth import Revocations, TokenCheck, TrustedKeys
-from common.bodies import MOST_BYTES, LimitedBodies
+from common.bodies import LimitedBodies
 from common.dead_letters import api as dead_letters_api
 from common.dead_letters import storage as dead_letters
 from common.dead_letters.handlers import DeadLetters
@@ -70,12 +70,12 @@ def service_app(
     closes: Sequence[Callable[[], Any]] = (),
     open_while_acting: Container[str] | None = None,
     records_everybody: bool = False,
-    most_bytes: int = MOST_BYTES,
+    most_bytes: int = 0,
 ) -> FastAPI:
     """The app of `name`. `provides`: what routes ask for with `provided(type)`; `closes`: awaited at the end;
     `open_while_acting`: the routes (`GET /partner`) for whoever acts for somebody else, None for all;
     `records_everybody`: the audit log has every change, and not only those of whoever acts for somebody else;
-    `most_bytes`: of any request's body."""
+    `most_bytes`: what a route of it takes, if that is more than REQUEST_MOST_BYTES."""
     keys, revocations = TrustedKeys(), Revocations()
     readers: list[tuple[str, Reader]] = [
         ("signing keys", Table(SigningKeyChanged, keys.apply, kafka)),
@@ -120,7 +120,7 @@ def service_app(
         app.include_router(router)
     app.include_router(_health(setup, mongo, kafka, readers, jobs))
     app.state.records_everybody = records_everybody
-    app.add_middleware(LimitedBodies, most=most_bytes)
+    app.add_middleware(LimitedBodies, most=max(settings.request_most_bytes, most_bytes))
     app.add_middleware(Recorded, journal=journal)
     app.add_middleware(SafeHeaders)
     FastAPIInstrumentor.instrument_app(

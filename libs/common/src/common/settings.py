@@ -62,6 +62,9 @@ class ServiceSettings(KafkaSettings):
     keep_alive_seconds: int = Field(
         default=75, ge=1, description="an idle HTTP connection stays open; longer than a client or balancer keeps it"
     )
+    request_most_bytes: int = Field(
+        default=10_000_000, ge=100_000, description="of a request's body, which is read before anybody knows who asks"
+    )
     log_level: str = "INFO"
 
     mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27117/?directConnection=true")

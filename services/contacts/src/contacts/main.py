@@ -2,7 +2,6 @@
 
 from fastapi import FastAPI
 
-from common.bodies import MOST_BYTES
 from common.events import ContactChanged
 from common.jobs import Job
 from common.kafka.connection import Kafka
@@ -35,7 +34,7 @@ def build(settings: Settings) -> FastAPI:
         subscriptions=[*partner_consumers.subscriptions(partners, kafka), *person_consumers.subscriptions(desk, kafka)],
         jobs=[Job("contact relay", relay.run)],
         provides=[desk, addresses.Addresses(mongo, settings.history_kept), Setup(mongo), settings],
-        most_bytes=max(MOST_BYTES, settings.import_max_bytes),
+        most_bytes=settings.import_max_bytes,
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from common.bodies import MOST_BYTES
 from common.kafka.connection import Kafka
 from common.keyring import Keyring
 from common.mongo import Mongo
@@ -82,5 +81,5 @@ def build(settings: Settings) -> FastAPI:
             *reports_main.jobs(reports, settings),
         ],
         provides=[outbox, attachments, domains, reports, settings],
-        most_bytes=MOST_BYTES + settings.most_bytes_streamed,
+        most_bytes=settings.request_most_bytes + settings.most_bytes_streamed,
     )  # fmt: skip
