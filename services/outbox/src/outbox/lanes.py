@@ -7,7 +7,7 @@ in hand shares that answer and the lane rests: a thousand messages do not try a 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from math import ceil
 
@@ -31,6 +31,13 @@ FEWER_CONNECTIONS_SECONDS = 60.0
 Connect = Callable[[Account], Awaitable[Connection]]
 Compose = Callable[[Account, Item], Mail]
 Done = Callable[[Account, Item, Answer, Reach], None]
+
+
+@dataclass(slots=True)
+class _Held:
+    """The connection of a sender, which ends with it."""
+
+    connection: Connection | None = None
 
 
 class Lane:
@@ -183,8 +190,7 @@ class Lane:
 
     async def _send(self) -> None:
         """One sender: a message after another over one connection, until there is none for a while."""
-        connection: Connection | None = None
-        following: Item | None = None
+        held, following = _Held(), None
         try:
             while (item := following or await self._next()) is not None:
                 if self.is_stopped:
@@ -193,9 +199,9 @@ class Lane:
                 is_over = False
                 self._busy += 1
                 try:
-                    following = self._following() if connection is not None else None
-                    connection = await self._send_one(item, following, connection)
-                    following = following if connection is not None else None
+                    following = self._following() if held.connection is not None else None
+                    await self._send_one(item, following, held)
+                    following = following if held.connection is not None else None
                     is_over = True
                 finally:
                     self._busy -= 1
@@ -204,7 +210,7 @@ class Lane:
                         self.in_hand -= 1
         finally:
             self._put(following)
-            self._let_go(connection)
+            self._let_go(held)
 
     def _following(self) -> Item | None:
         """What this sender sends next, if no other sender could send it earlier."""
@@ -222,14 +228,14 @@ class Lane:
         except TimeoutError:
             return None
 
-    async def _send_one(self, item: Item, following: Item | None, connection: Connection | None) -> Connection | None:
-        """Returns the connection for the next message, if it is still good for one; else `following` is put back."""
+    async def _send_one(self, item: Item, following: Item | None, held: _Held) -> None:
+        """Afterwards `held` is good for the next message, or has no connection; then `following` is put back."""
         item.started_ns = time.time_ns()
         account = self.account
         try:
             while asyncio.get_running_loop().time() < item.until:
                 account = self.account
-                connection = await self._usable(connection, account)
+                connection = await self._usable(held, account)
                 try:
                     then = self._mail(account, following) if following else None
                     answer = await connection.send(self._mail(account, item), then)
@@ -238,25 +244,20 @@ class Lane:
                 self._finish(account, item, answer, Reach.INSIDE)
                 if answer.retry_after:
                     self._put(following)
-                    self._let_go(connection)
+                    self._let_go(held)
                     self._throttled(account, answer, answer.retry_after)
-                    return None
+                    return
                 break
             else:
                 self.in_hand -= 1  # the claim ran out while it waited here: somebody else has it by now
         except Refused as refused:
             self._put(following)
-            self._let_go(connection)
+            self._let_go(held)
             self._refused(account, item, refused.answer)
-            return None
-        except BaseException:  # an error of ours: nobody else knows a connection that was made here
-            self._let_go(connection)
-            raise
-        if connection is not None and not connection.is_open:
+            return
+        if held.connection is not None and not held.connection.is_open:
             self._put(following)
-            self._let_go(connection)
-            return None
-        return connection
+            self._let_go(held)
 
     def _mail(self, account: Account, item: Item) -> Mail:
         """The item as a mail of the account as it is when the connection is used."""
@@ -264,18 +265,20 @@ class Lane:
             item.mail, item.composed_for = self._compose(account, item), account.version
         return item.mail
 
-    async def _usable(self, connection: Connection | None, account: Account) -> Connection:
-        """`connection`, or a new one if it has ended or the account was changed since. Raises Refused."""
+    async def _usable(self, held: _Held, account: Account) -> Connection:
+        """What is held, or a new one if it has ended or the account was changed since. Raises Refused."""
+        connection = held.connection
         if connection is not None and connection.is_open and self._connections[connection] == account.version:
             return connection
-        self._let_go(connection)
-        fresh = await self._connect(account)
+        self._let_go(held)
+        held.connection = fresh = await self._connect(account)
         self._connections[fresh] = account.version
         self._rest = 0.0
         self._staff()
         return fresh
 
-    def _let_go(self, connection: Connection | None) -> None:
+    def _let_go(self, held: _Held) -> None:
+        connection, held.connection = held.connection, None
         if connection is not None:
             self._connections.pop(connection, None)
             connection.close()
