@@ -194,6 +194,7 @@ class Kafka:
             max_partition_fetch_bytes=settings.kafka_max_record_bytes,
             consumer_timeout_ms=FETCHER_LOOKS_MS,
             fetch_max_wait_ms=FETCH_WAITS_MS,
+            persistent=False,  # or the broker's object would keep each one for ever, and there is one for each try
         )
         await self._broker.connect()
         try:
