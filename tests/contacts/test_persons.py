@@ -281,6 +281,22 @@ async def test_a_repeated_request_adds_one_person(platform: Platform) -> None:
     assert len({answer.json()["id"] for answer in answers}) == 1
 
 
+async def test_a_creation_repeated_during_a_deletion_is_answered(platform: Platform) -> None:
+    """A1: with the one that is there, or a new one."""
+    contacts = await platform.service("contacts")
+    headers = platform.tokens.headers(unique("prt"))
+    for _ in range(30):
+        key = headers | {"Idempotency-Key": unique("request")}
+
+        async def repeat(key: dict[str, str] = key) -> httpx.Response:
+            return await contacts.http.post("/persons", json=ZOFIA, headers=key)
+
+        made = (await repeat()).json()
+        deleting = contacts.http.delete(f"/persons/{made['id']}", headers=headers)
+        answers = await asyncio.gather(repeat(), deleting, *(repeat() for _ in range(5)))
+        assert {answer.status_code for answer in answers} <= {200, 201, 204}
+
+
 async def test_a_list_is_paged_without_gaps(platform: Platform) -> None:
     contacts, partner = await platform.service("contacts"), unique("prt")
     ids = {(await add(contacts, partner)).json()["id"] for _ in range(5)}

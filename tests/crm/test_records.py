@@ -1,7 +1,9 @@
 """Contact records (C1, C2, C3, C13) over HTTP."""
 
+import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
 from common.auth import Permission
@@ -112,6 +114,20 @@ async def test_a_repeated_creation_makes_one_record(crm: Service, auth: dict[str
     assert await listed(crm, auth) == [first["id"]]
     other = tokens.headers(unique("prt"), Permission.CRM_READ, Permission.CRM_WRITE)
     assert (await add(crm, other, ANNA, **key))["id"] != first["id"]
+
+
+async def test_a_creation_repeated_during_a_deletion_is_answered(crm: Service, auth: dict[str, str]) -> None:
+    """C1: with the one that is there, or a new one."""
+    for _ in range(30):
+        key = auth | {"Idempotency-Key": unique("request")}
+
+        async def repeat(key: dict[str, str] = key) -> httpx.Response:
+            return await crm.http.post("/records", json=ANNA, headers=key)
+
+        made = (await repeat()).json()
+        deleting = crm.http.delete(f"/records/{made['id']}", headers=auth)
+        answers = await asyncio.gather(repeat(), deleting, *(repeat() for _ in range(5)))
+        assert {answer.status_code for answer in answers} <= {200, 201, 204}
 
 
 async def test_the_suppliers_are_one_step_away(crm: Service, auth: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from pymongo import AsyncMongoClient, IndexModel, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.results import DeleteResult, UpdateResult
 
 from common.settings import ServiceSettings
@@ -140,6 +140,11 @@ class OnePartner:
 
     async def count(self, query: Mapping[str, Any], **options: Any) -> int:
         return await self._collection.count_documents(self._mine(query), **options)
+
+
+def is_taken(error: DuplicateKeyError, field: str) -> bool:
+    """True when it is this unique field that was taken."""
+    return field in (error.details or {}).get("keyPattern", {})
 
 
 def behind(position: tuple[datetime, str] | None, by: str = "at") -> Document:

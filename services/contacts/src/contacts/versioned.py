@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.authors import Author
 from common.errors import ChangedMeanwhile, NotFound
-from common.mongo import Document, PartnerCollection
+from common.mongo import Document, PartnerCollection, is_taken
 from common.telemetry import current_traceparent
 
 PLATFORM = Author("platform")
@@ -57,14 +57,17 @@ class Versioned:
         own = self.collection.of(partner_id)
         document = fields | {"_id": document_id, "deleted": False, "version": 1} | self._change(author)
         document["history"] = [_entry(document, author, "added", {})]
-        try:
-            await own.insert(document | ({"request": request} if request else {}))
-        except DuplicateKeyError:
-            first = await own.find_one({"request": request}) if request else None
-            if first is None:
-                raise
-            return first
-        return document
+        while True:
+            try:
+                await own.insert(document | ({"request": request} if request else {}))
+            except DuplicateKeyError as error:
+                first = await own.find_one({"request": request}) if request else None
+                if first is not None:
+                    return first
+                if not is_taken(error, "request"):
+                    raise
+                continue  # it was deleted in this moment, and its key is free again
+            return document
 
     async def change(
         self,

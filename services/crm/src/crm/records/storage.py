@@ -3,7 +3,7 @@
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from common.mongo import Document, Index, Mongo
+from common.mongo import Document, Index, Mongo, is_taken
 from crm.records.domain import ContactRecord, Kind, Phone
 
 INDEXES = [
@@ -24,14 +24,18 @@ class RecordStore:
     async def add(self, partner_id: str, record: ContactRecord, request: str | None) -> ContactRecord:
         """The record; the first one's answer when `request` (an idempotency key) was used before."""
         document = {"_id": record.id, "version": 1, **_document(record)} | ({"request": request} if request else {})
-        try:
-            await self._records.of(partner_id).insert(document)
-        except DuplicateKeyError:
-            first = await self._records.of(partner_id).find_one({"request": request})
-            if first is None:
-                raise
-            return _record(first)
-        return record
+        own = self._records.of(partner_id)
+        while True:
+            try:
+                await own.insert(document)
+            except DuplicateKeyError as error:
+                if not is_taken(error, "request"):
+                    raise
+                first = await own.find_one({"request": request})
+                if first is None:
+                    continue  # it was deleted in this moment, and its key is free again
+                return _record(first)
+            return record
 
     async def record(self, partner_id: str, record_id: str) -> ContactRecord | None:
         document = await self._records.of(partner_id).find_one({"_id": record_id})
