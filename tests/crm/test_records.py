@@ -146,6 +146,16 @@ async def test_a_record_is_found_by_its_email_in_any_case(crm: Service, auth: di
     assert await listed(crm, auth, email="anna.k@SKLEP.example") == [anna["id"]]
 
 
+@pytest.mark.parametrize(
+    "typed", ["świeża@żółw.example", " świeża@xn--w-uga1v8h.example", "s\u0301wiez\u0307a@z\u0307o\u0301łw.example"]
+)
+async def test_a_record_is_found_by_what_it_was_made_with(crm: Service, auth: dict[str, str], typed: str) -> None:
+    """D9: one address may be written in several ways, with letters taken apart or a domain in ASCII."""
+    made = await add(crm, auth, ANNA | {"email": typed})
+    assert made["email"] == "świeża@żółw.example"
+    assert await listed(crm, auth, email=typed) == [made["id"]]
+
+
 async def test_an_empty_email_finds_nobody(crm: Service, auth: dict[str, str]) -> None:
     """D9: it is one that no record has, and not everybody's."""
     await add(crm, auth, ANNA | {"email": "anna@sklep.example"})

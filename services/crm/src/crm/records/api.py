@@ -21,7 +21,7 @@ from common.http import (
 )
 from crm.records import handlers
 from crm.records.domain import Kind
-from crm.records.schemas import RecordFields, RecordView
+from crm.records.schemas import RecordFields, RecordView, as_kept
 from crm.records.storage import RecordStore
 
 StoreDep = Annotated[RecordStore, provided(RecordStore)]
@@ -53,6 +53,7 @@ async def list_records(
     cursor: Cursor = None,
 ) -> Page[RecordView]:
     """The partner's records; `supplier=true` is the supplier list (C2)."""
+    email = as_kept(email) if email is not None else None
     found = await store.page(caller.partner_id, kind, supplier, email, id_position(cursor), limit + 1)
     return page_by_id(found, limit, RecordView.of)
 

@@ -3,7 +3,17 @@
 from typing import Annotated
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    EmailStr,
+    Field,
+    StringConstraints,
+    model_validator,
+    validate_email,
+)
+from pydantic_core import PydanticCustomError
 
 from common.ids import new_id
 from crm.records.domain import ContactRecord, Kind, Phone
@@ -19,6 +29,14 @@ def _e164(number: str) -> str:
     if not phonenumbers.is_valid_number(parsed):
         raise ValueError("no such number is given out in its country")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def as_kept(email: str) -> str:
+    """An e-mail address as a record has it, however it is written; what is none stays as it is."""
+    try:
+        return validate_email(email)[1]
+    except PydanticCustomError:
+        return email
 
 
 class PhoneFields(BaseModel):
