@@ -21,6 +21,7 @@ from identity.schemas import (
     UserView,
     revealed,
 )
+from identity.throttling.domain import TooManyAttempts
 
 IdentityDep = Annotated[Identity, provided(Identity)]
 Staff = Annotated[Caller, requires(Permission.PARTNERS_WRITE)]
@@ -29,6 +30,7 @@ UsersWriter = Annotated[Caller, requires(Permission.USERS_WRITE)]
 
 router = APIRouter()
 ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
+MADE = errors(EmailTaken, CannotGrant, TooManyAttempts)
 
 
 @router.post("/partners", status_code=201, tags=["partners"], responses=ALWAYS | errors(EmailTaken))
@@ -78,7 +80,9 @@ async def list_permissions(_: SignedIn) -> Registry:
     return Registry.complete()
 
 
-@router.post("/users", status_code=201, tags=["users"], responses=ALWAYS | errors(EmailTaken, CannotGrant))
+@router.post(
+    "/users", status_code=201, tags=["users"], responses=ALWAYS | errors(EmailTaken, CannotGrant, TooManyAttempts)
+)
 async def create_user(new: NewUser, caller: UsersWriter, identity: IdentityDep, recording: RecordingDep) -> UserView:
     """A further user of the caller's partner, who is invited by mail if he is given no password. Nobody gives a
     permission that he does not have."""

@@ -16,6 +16,7 @@ from common.telemetry import current_traceparent
 from identity.domain import (
     OWNER_PERMISSIONS,
     PLATFORM,
+    EmailTaken,
     OwnerFixed,
     Partner,
     User,
@@ -27,6 +28,7 @@ from identity.mails.domain import Addressee, LetterKind, Mailing
 from identity.mails.handlers import Mails
 from identity.passwords.clients import Passwords
 from identity.storage import Store
+from identity.throttling.handlers import Throttle, give_back, take_mail
 
 TRIES = 5
 PLATFORM_NAME: tuple[str, Language] = ("Switchboard", "en")
@@ -40,6 +42,7 @@ class Identity:
     store: Store
     passwords: Passwords
     mails: Mails
+    throttle: Throttle
     partner_relay: StateRelay
     user_relay: StateRelay
     """Says whose tokens are refused from now on."""
@@ -147,11 +150,18 @@ async def own_partner(identity: Identity, partner_id: str) -> Partner:
 async def create_user(identity: Identity, caller: Caller, user: User, password: str | None) -> User:
     """A further user of the caller's partner, invited if there is no password.
 
-    Raises EmailTaken, CannotGrant, PasswordTooEasy.
+    Raises EmailTaken, CannotGrant, PasswordTooEasy, TooManyAttempts.
     """
     check_grant(await what_he_gives(identity.store, caller), user.may)
-    partner = None if password else await identity.store.partner(caller.partner_id)
-    return await _add_user(identity, user, partner, password, [user.email, user.name])
+    if password is not None:
+        return await _add_user(identity, user, None, password, [user.email, user.name])
+    # Whoever makes and deletes the same user again and again fills nobody's mailbox.
+    taken, partner = await take_mail(identity.throttle, user.email), await identity.store.partner(caller.partner_id)
+    try:
+        return await _add_user(identity, user, partner, None, [])
+    except EmailTaken:
+        await give_back(identity.throttle, taken)
+        raise
 
 
 async def change_user(identity: Identity, caller: Caller, user_id: str, change: dict[str, Any]) -> User:

@@ -24,6 +24,7 @@ from identity.revocation.jobs import Heart, heartbeat
 from identity.second_factors import main as second_factors_main
 from identity.sessions import main as sessions_main
 from identity.settings import Settings
+from identity.throttling import main as throttling_main
 from identity.tokens import api as tokens_api
 
 PARTS = (sessions_main, keys_main, machines_main, account_main, panel_main, audit_main)
@@ -55,6 +56,7 @@ def wire(settings: Settings) -> Wired:
         store=store,
         passwords=Passwords(Limits(settings.hashes_at_once, settings.hashes_waiting, settings.hashes_wait_seconds)),
         mails=mails_main.wire(settings, mongo, kafka),
+        throttle=throttling_main.wire(settings, mongo),
         partner_relay=StateRelay(store.partners.of_all_partners, kafka, "/identity", storage.to_partner_changed),
         user_relay=StateRelay(store.users.of_all_partners, kafka, "/identity", storage.to_access_revoked),
     )  # fmt: skip

@@ -20,5 +20,5 @@ def wire(settings: Settings, mongo: Mongo, identity: Identity) -> Proofs:
         passwords=identity.passwords,
         second_factors=second_factors_main.wire(settings, mongo, identity),
         passkeys=passkeys_main.wire(settings, mongo, identity, challenges_main.wire(settings, mongo)),
-        throttle=throttling_main.wire(settings, mongo),
+        throttle=identity.throttle,
     )

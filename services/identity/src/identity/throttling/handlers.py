@@ -49,15 +49,15 @@ async def miss(throttle: Throttle, budgets: Mapping[str, Budget]) -> None:
     await _take_all(throttle, list(budgets.items()), datetime.now(UTC))
 
 
-async def take_mail(throttle: Throttle, email: str, place: str | None = None) -> None:
+async def take_mail(throttle: Throttle, email: str, place: str | None = None) -> Sequence[str]:
     """Use one of the mails to this address, which somebody asked for from `place` if it is not known who he is.
 
-    Raises TooManyAttempts.
+    Returns what to give back when none is written. Raises TooManyAttempts.
     """
     budgets = [(computed_id("mail", email), throttle.mail)]
     if place is not None:
         budgets.append((computed_id("mail", place), throttle.address))
-    await _take_all(throttle, budgets, datetime.now(UTC))
+    return await _take_all(throttle, budgets, datetime.now(UTC))
 
 
 async def _take_all(throttle: Throttle, budgets: Sequence[tuple[str, Budget]], now: datetime) -> Sequence[str]:
