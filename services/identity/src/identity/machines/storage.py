@@ -91,8 +91,11 @@ class AssertionStore:
         self._used: AsyncCollection[Document] = mongo.shared("used_assertions")
 
     async def use(self, machine: Machine, assertion: Assertion, leeway: timedelta) -> bool:
-        """False for one that was used before: of many at once, one is first."""
-        until = datetime.fromtimestamp(assertion.expires_at, UTC) + leeway
+        """False for one that was used before: of many at once, one is first.
+
+        It is kept for twice the leeway: a replica whose clock is ahead must not forget what another one still takes.
+        """
+        until = datetime.fromtimestamp(assertion.expires_at, UTC) + 2 * leeway
         try:
             await self._used.insert_one({"_id": computed_id(machine.id, assertion.id), "until": until})
         except DuplicateKeyError:
