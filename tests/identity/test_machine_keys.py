@@ -130,7 +130,7 @@ async def test_a_forged_assertion_is_answered_like_a_wrong_secret(
     forged = await show(identity, FORGERIES[forgery](it))
     wrong = await token(identity, {"client_id": it.machine["client_id"], "client_secret": "wrong"})
     assert (forged.status_code, forged.json()) == (wrong.status_code, wrong.json())
-    assert (wrong.json()["error"], forged.headers["www-authenticate"]) == ("invalid_client", "Basic")
+    assert (wrong.json()["error"], forged.headers["www-authenticate"]) == ("invalid_client", 'Basic realm="machines"')
     assert (await show(identity, it.key.signs(it.machine))).status_code == 200
 
 

@@ -62,7 +62,7 @@ async def test_a_wrong_secret_and_an_unknown_machine_are_answered_alike(platform
     unknown = await token(identity, machine | {"client_id": "mch_unknown"})
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.json() == unknown.json()
-    assert (wrong.json()["error"], wrong.headers["www-authenticate"]) == ("invalid_client", "Basic")
+    assert (wrong.json()["error"], wrong.headers["www-authenticate"]) == ("invalid_client", 'Basic realm="machines"')
 
 
 async def test_nobody_makes_a_machine_that_may_more_than_he_or_that_lets_others_in(platform: Platform) -> None:

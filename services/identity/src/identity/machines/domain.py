@@ -24,7 +24,7 @@ class InvalidClient(OAuthProblem):
         super().__init__("Check what the machine was given, what it sent, and its clock.")
 
     def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": "Basic"}
+        return {"WWW-Authenticate": 'Basic realm="machines"'}  # which has to be there (RFC 7617, 2)
 
 
 class KeyRefused(Invalid):

@@ -30,7 +30,10 @@ from identity.tokens.schemas import ACCESS_TOKEN, GRANTS, Metadata
 
 SessionsDep = Annotated[Sessions, provided(Sessions)]
 MachinesDep = Annotated[Machines, provided(Machines)]
-Basic = Annotated[HTTPBasicCredentials | None, Depends(HTTPBasic(auto_error=False, description="A machine's secret."))]
+Basic = Annotated[
+    HTTPBasicCredentials | None,
+    Depends(HTTPBasic(realm="machines", auto_error=False, description="A machine's secret.")),
+]
 PanelDep = Annotated[Panel, provided(Panel)]
 Parameter = Annotated[str, Form(max_length=1000)]
 TokenParameter = Annotated[str, Form(max_length=8000)]
