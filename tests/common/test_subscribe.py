@@ -202,6 +202,22 @@ async def test_a_publisher_may_compress_as_it_likes(apart: Platform, codec: str)
     await reader.stop()
 
 
+async def test_what_a_publisher_took_back_is_not_read(apart: Platform) -> None:
+    """F2, F6: it was in a transaction that was aborted; what was committed is read."""
+    async with AIOKafkaProducer(bootstrap_servers=apart.kafka_bootstrap, transactional_id=unique("tx")) as producer:
+        for number, end in (("back", producer.abort_transaction), ("n-1", producer.commit_transaction)):
+            record = encode(order(number), event_id=number, source="/test")
+            await producer.begin_transaction()
+            await producer.send_and_wait(apart.prefix + record.topic, record.value, record.key, headers=record.headers)
+            await end()
+    reader = Reader(apart)
+    reader.start()
+    await apart.io.publish(order("n-2"), event_id="n-2")
+    await eventually(lambda: "n-2" in reader.seen)
+    await reader.stop()
+    assert reader.seen == ["n-1", "n-2"]
+
+
 async def test_when_the_handler_fails_only_the_culprit_is_set_aside(apart: Platform) -> None:
     """F6: halves are tried until it stands alone."""
     reader = Reader(apart, kafka_attempts=2)

@@ -189,6 +189,7 @@ class Kafka:
             batch=True,
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             session_timeout_ms=settings.kafka_session_timeout_ms,
             heartbeat_interval_ms=max(300, settings.kafka_session_timeout_ms // 4),
             max_partition_fetch_bytes=settings.kafka_max_record_bytes,
