@@ -33,7 +33,6 @@ AccountDep = Annotated[Account, provided(Account)]
 
 router = APIRouter(prefix="/me", tags=["account"])
 SEEN = errors(NotSignedIn, ActingForAnother, NotFound)
-CONFIRMED = errors(WrongCode, SecondFactorOff, Invalid, TooManyAttempts)
 CHANGED = errors(NotSignedIn, WrongCredentials, ActingForAnother, NotFound, Invalid, TooManyAttempts)
 
 
