@@ -152,3 +152,27 @@ async def test_an_event_for_everyone_that_waited_too_long_for_one_holds_up_nobod
     again = await io.follow(MessageRequested).wait_for(lambda e: e.data.partner_id == nobodys)
     assert [(one.data.event.id, one.data.recipient.address) for one in again] == [(event_id, mia.email)]
     assert len([one for one in await told(service, event_id) if one.partner_id == other]) == 1
+
+
+async def test_words_with_more_bytes_than_a_record_may_have_hold_up_nobody_who_waits(platform: Platform) -> None:
+    """F6: nobody is said to have been told of it; it is a dead letter."""
+    service = await platform.service("notifications", instance="wordy", WAIT_LOOK_SECONDS="0.1")
+    io, wordy, other = service.io, await announce_partner(service.io, owner=None), unique("prt")
+    await has_partner(service, wordy)
+    await defined(service)
+    await opened(service, wordy, event_id := unique("e"), reason="漢" * 350_000)
+    await io.publish(OrderCreated(partner_id=other, order_number="1"), event_id="e-other")
+    await waits(service, other, "e-other")
+
+    async def both_wait() -> bool:
+        return await service.database["waiting"].count_documents({}) == 2
+
+    await eventually(both_wait)
+    await announce_person(io, wordy, "rma")
+    letter = await letter_of(service, wordy)
+    assert (letter["reason"], letter["event_id"]) == ("message_too_long", event_id)
+    assert await service.database["decisions"].count_documents({}) == 0
+    await announce_person(io, other, "manager")
+    await change_partner(io, other)
+    assert [one.partner_id for one in await told(service, "e-other")] == [other]
+    assert "job_failed" not in service.log_text()

@@ -77,11 +77,12 @@ async def _notify_kind(notifications: Notifications, kind: Kind, occurrences: Se
     directory = await store.directory_of_all_partners(kind, (one.partner_id for one in occurrences))
     decisions, undecided = _decide(directory, occurrences, datetime.now(UTC))
     before = await _decided_before(notifications, directory, undecided)
-    records = _records(directory, decisions)  # what cannot be put into words is never stored as decided
+    most = notifications.kafka.largest
+    records = _records(directory, decisions, most)  # what cannot be put into words is never stored as decided
     stored = await store.keep_decisions(decisions)
     if stored != decisions:
-        records = _records(directory, stored)
-    await notifications.kafka.publish(records + _records(directory, before.values()))
+        records = _records(directory, stored, most)
+    await notifications.kafka.publish(records + _records(directory, before.values(), most))
     return [one for one in undecided if one.id not in before]
 
 
@@ -131,8 +132,12 @@ async def _decided_before(
     return await _decisions_by_id(notifications, [one.id for one in undecided if one.partner_id in directory.partners])
 
 
-def _records(directory: Directory, decisions: Iterable[Decision]) -> list[Outgoing]:
-    return [message_record(directory, decision, to) for decision in decisions for to in decision.at_once]
+def _records(directory: Directory, decisions: Iterable[Decision], most: int) -> list[Outgoing]:
+    """Raises Poison where one has more than `most` bytes: no topic would take it, however often it is tried."""
+    records = [message_record(directory, decision, to) for decision in decisions for to in decision.at_once]
+    if any(record.size > most for record in records):
+        raise Poison("message_too_long", "its words have more bytes than a record may have")
+    return records
 
 
 async def escalate_all(notifications: Notifications, events: Sequence[Received[MessageFailed]]) -> None:

@@ -115,6 +115,12 @@ class Outgoing:
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        headers = sum(len(name.encode()) + len(text or b"") for name, text in self.headers)
+        return len(self.key) + len(self.value or b"") + headers
+
 
 def encode(
     event: Event, *, event_id: str, source: str, time: datetime | None = None, trace: str | None = None

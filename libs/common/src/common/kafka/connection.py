@@ -38,6 +38,8 @@ WORTH_A_BATCH = 10
 others publish meanwhile."""
 MOST_BATCH_BYTES = 262_144
 """A batch is for the broker what a record is: it takes none that is larger than it takes records."""
+ROOM_OF_A_BATCH = 1_000
+"""More than the broker counts beside the bytes of a record."""
 KEYS_KNOWN = 50_000
 """The partitions of so many keys are remembered."""
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
@@ -83,6 +85,11 @@ class Kafka:
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._leaving = set[asyncio.Task[None]]()
+
+    @property
+    def largest(self) -> int:
+        """The bytes of the largest record that every topic takes."""
+        return self.settings.kafka_max_record_bytes - ROOM_OF_A_BATCH
 
     @property
     def is_connected(self) -> bool:

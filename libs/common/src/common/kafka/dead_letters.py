@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from aiokafka.errors import MessageSizeTooLargeError
@@ -16,8 +16,6 @@ from common.kafka.connection import Kafka
 
 HEADER = "dlq_"
 LONGEST_DETAIL = 500
-ROOM_OF_A_BATCH = 1_000
-"""More than the broker counts beside the bytes of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +53,23 @@ async def set_aside(kafka: Kafka, topic: str, service: str, letters: Iterable[De
     try:
         await kafka.publish(records)
     except MessageSizeTooLargeError:
-        most = kafka.settings.kafka_max_record_bytes - ROOM_OF_A_BATCH
-        await kafka.publish([_cut(record, most) for record in records])
+        await kafka.publish([_cut(record, kafka.largest) for record in records])
     for letter in letters:
         metrics.DEAD_LETTERED.labels(topic, letter.poison.reason).inc()
 
 
 def _cut(record: Outgoing, most: int) -> Outgoing:
     """The record with so many bytes at the most, and a word about where it is whole."""
-    key, value, headers = record.key, record.value or b"", record.headers
-    if len(value) + _around(key, headers) <= most:
+    if record.size <= most:
         return record
+    value = record.value or b""
     whole = f" (cut: its {len(value)} bytes are whole where it was published)".encode()
-    headers = [(name, text + whole if name == f"{HEADER}detail" else text) for name, text in headers]
-    if _around(key, headers) > most // 2:
-        key, headers = key[:LONGEST_DETAIL], [one for one in headers if one[0].startswith(HEADER)]
-    return Outgoing(record.topic, key, value[: most - _around(key, headers)], headers)
-
-
-def _around(key: bytes, headers: Iterable[tuple[str, bytes]]) -> int:
-    """The bytes of a record beside its value."""
-    return len(key) + sum(len(name.encode()) + len(text or b"") for name, text in headers)
+    headers = [(name, text + whole if name == f"{HEADER}detail" else text) for name, text in record.headers]
+    around = Outgoing(record.topic, record.key, None, headers)
+    if around.size > most // 2:
+        ours = [one for one in headers if one[0].startswith(HEADER)]
+        around = Outgoing(record.topic, record.key[:LONGEST_DETAIL], None, ours)
+    return replace(around, value=value[: most - around.size])
 
 
 class FloodGate:
