@@ -1,5 +1,6 @@
 """The producer: which partition and order its records have, and what it publishes after a failure (F6)."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from common.events import OrderCreated
 from common.events.envelope import Outgoing, encode
-from common.kafka.connection import Kafka
+from common.kafka.connection import PING_SECONDS, Kafka
 from common.kafka.topics import ensure_topics
 from common.settings import KafkaSettings
 from tests.support.eventually import eventually, unique
@@ -71,3 +72,17 @@ async def test_many_records_fit_where_each_of_them_does(platform: Platform) -> N
         await kafka.publish([replace(order(f"{i}"), value=bytes(1_000)) for i in range(200)])
     finally:
         await kafka.stop()
+
+
+async def _silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None: ...
+
+
+async def test_a_broker_that_takes_connections_and_says_nothing_does_not_answer() -> None:
+    """F6: `/readyz` says so in time, also of a service that has never been connected."""
+    async with await asyncio.start_server(_silent, "127.0.0.1", 0) as silent:
+        host, port = silent.sockets[0].getsockname()
+        kafka = Kafka(KafkaSettings(kafka_bootstrap=f"{host}:{port}"))
+        asked = asyncio.create_task(kafka.ping())
+        await eventually(asked.done, timeout=PING_SECONDS + 3)
+        assert isinstance(asked.exception(), KafkaError | TimeoutError)
+        assert not kafka.is_connected

@@ -111,7 +111,7 @@ class Kafka:
             )
             try:
                 await producer.start()
-            except KafkaError:
+            except (KafkaError, asyncio.CancelledError):
                 await producer.stop()
                 raise
             self._producer = producer
@@ -126,9 +126,9 @@ class Kafka:
 
     async def ping(self) -> None:
         """Raises a KafkaError or TimeoutError when the broker does not answer."""
-        await self.start()
-        if self._producer is not None:
-            async with asyncio.timeout(PING_SECONDS):
+        async with asyncio.timeout(PING_SECONDS):
+            await self.start()
+            if self._producer is not None:
                 await self._producer.client.fetch_all_metadata()
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
