@@ -100,6 +100,9 @@ class Subscription(Generic[E]):
             except KafkaError as error:
                 self._stall(error)
                 await stop.wait_for(backoff.next())
+            except Exception as error:
+                self._stall(error)  # whoever supervises begins again; until that helps, nothing is read
+                raise
             finally:
                 if consumer is not None:
                     await consumer.stop()
@@ -221,9 +224,11 @@ class Subscription(Generic[E]):
 
     async def _commit(self, consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
         """Commit `offsets`. When that fails, the records come again, here or at another member: nothing is lost."""
-        mine = consumer.assignment()
+        mine = {tp: offset for tp, offset in offsets.items() if tp in consumer.assignment()}
+        if not mine:
+            return
         try:
-            await consumer.commit({tp: offset for tp, offset in offsets.items() if tp in mine})
+            await consumer.commit(mine)
         except (CommitFailedError, IllegalStateError):
             log.info("commit_refused", topic=self.topic)
 
