@@ -17,7 +17,8 @@ from common.authors import Asker
 
 PROBLEM_BASE = "https://switchboard.dev/problems/"
 
-_DISK_FULL = 14031
+_OURS_TO_MEND = frozenset({14031, 13, 18})
+"""The disk is full; the database does not let us do this, or does not know our password: no record is to blame."""
 _KAFKA_OWN = (
     kafka.KafkaConnectionError,
     kafka.KafkaTimeoutError,
@@ -141,11 +142,11 @@ class Poison(Exception):
 
 
 def is_own_trouble(error: BaseException) -> bool:
-    """True when `error` says that our database or broker is away, so that waiting and trying again is right."""
+    """True when `error` says that our database or broker is away or shut, so that waiting and trying again is right."""
     if isinstance(error, (*_MONGO_OWN, *_KAFKA_OWN)):
         return True
     if isinstance(error, mongo.BulkWriteError) and error.details.get("writeConcernErrors"):
         return True  # written, but perhaps not by a majority yet
     if isinstance(error, mongo.OperationFailure):
-        return error.has_error_label("RetryableWriteError") or error.code == _DISK_FULL
+        return error.has_error_label("RetryableWriteError") or error.code in _OURS_TO_MEND
     return False
