@@ -1,9 +1,6 @@
 """The rules of reading (F6), on the real broker: at least once, poison aside, own trouble stalls in place."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 
 import pytest
@@ -64,10 +61,6 @@ class Reader:
     def start(self) -> None:
         self._stop = Stop()
         self._task = asyncio.create_task(self.subscription.run(self._stop))
-
-    @property
-    def is_over(self) -> bool:
-        return self._task is not None and self._task.done()
 
     async def stop(self) -> None:
         self._stop.set()
@@ -223,36 +216,6 @@ async def test_what_a_publisher_took_back_is_not_read(apart: Platform) -> None:
     await eventually(lambda: "n-2" in reader.seen)
     await reader.stop()
     assert reader.seen == ["n-1", "n-2"]
-
-
-NO_TEXT = """
-import asyncio, sys
-from aiokafka import AIOKafkaProducer
-
-class NoText(str):
-    def encode(self, *_):
-        return bytes([255])
-
-async def publish(broker, topic):
-    async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
-        await producer.send_and_wait(topic, b"x", b"prt_x", headers=[(NoText("x"), b"1")])
-
-asyncio.run(publish(*sys.argv[1:]))
-"""
-"""A publisher that names a header with bytes that are no UTF-8, as clients in C can."""
-
-
-async def test_a_reader_that_its_client_fails_says_so(apart: Platform) -> None:
-    """F6: no record comes out of it, so it is not ready, and the metric says stalled."""
-    command = [sys.executable, "-c", NO_TEXT, apart.kafka_bootstrap, f"{apart.prefix}order.created"]
-    await asyncio.to_thread(subprocess.run, command, env=os.environ | {"AIOKAFKA_NO_EXTENSIONS": "1"}, check=True)
-    reader = Reader(apart)
-    reader.start()
-    await eventually(lambda: reader.is_over)
-    assert reader.subscription.trouble == "waiting for a part of ours"
-    with pytest.raises(UnicodeDecodeError):
-        await reader.stop()
-    await reader.kafka.stop()
 
 
 async def test_when_the_handler_fails_only_the_culprit_is_set_aside(apart: Platform) -> None:
