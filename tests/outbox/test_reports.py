@@ -208,15 +208,21 @@ async def test_smsapi_reports_to_the_url_that_its_message_named(platform: Platfo
         assert url.rpartition("/")[2] not in outbox.log_text()
 
 
+async def bounced_text(outbox: Service, partner: str, gateway: Gateway) -> tuple[str, str]:
+    """A text that SMSAPI took and then reported as failed: our id of it, and where it reports."""
+    message_id, provider_id = await sent_text(outbox, partner, gateway)
+    url = gateway.posts()[0].fields["notify_url"]
+    await outbox.http.get(url, params={"MsgId": provider_id, "status": "406"})
+    await settled(outbox, partner, "BOUNCED")
+    return message_id, url
+
+
 async def test_smsapi_takes_a_bounced_text_again_as_a_new_one(platform: Platform) -> None:
     """B4: it takes each idx once, so that of the second attempt is another."""
     outbox = await platform.service("outbox")
     async with listening(Gateway()) as gateway:
         partner, _ = await add_account(outbox, smsapi_fields(gateway))
-        message_id, provider_id = await sent_text(outbox, partner, gateway)
-        url = gateway.posts()[0].fields["notify_url"]
-        await outbox.http.get(url, params={"MsgId": provider_id, "status": "406"})
-        await settled(outbox, partner, "BOUNCED")
+        message_id, _ = await bounced_text(outbox, partner, gateway)
         headers = outbox.tokens.headers(partner)
 
         async def is_resent() -> bool:
@@ -249,10 +255,7 @@ async def test_a_text_that_was_sent_again_and_whose_answer_was_lost_is_found_by_
     outbox = await platform.service("outbox", instance="lost", RETRY_SCHEDULE_SECONDS="0.1")
     async with listening(Gateway()) as gateway:
         partner, _ = await add_account(outbox, smsapi_fields(gateway))
-        message_id, provider_id = await sent_text(outbox, partner, gateway)
-        url = gateway.posts()[0].fields["notify_url"]
-        await outbox.http.get(url, params={"MsgId": provider_id, "status": "406"})
-        await settled(outbox, partner, "BOUNCED")
+        message_id, url = await bounced_text(outbox, partner, gateway)
         gateway.script[gateway.accepted[0].to] = [DROPPED_AFTER]
         headers = outbox.tokens.headers(partner)
 

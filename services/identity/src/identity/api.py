@@ -30,7 +30,6 @@ UsersWriter = Annotated[Caller, requires(Permission.USERS_WRITE)]
 
 router = APIRouter()
 ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
-MADE = errors(EmailTaken, CannotGrant, TooManyAttempts)
 
 
 @router.post("/partners", status_code=201, tags=["partners"], responses=ALWAYS | errors(EmailTaken))

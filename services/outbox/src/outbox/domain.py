@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -69,6 +69,8 @@ ACCOUNT_STOPPED = "account_stopped"
 """Why a message waits whose account is stopped (B9)."""
 ALLOWANCE_USED = "allowance_used"
 """Why a message waits whose account has sent as much as it may in a day."""
+MOST_WORDS = 500
+"""Characters that are kept of what a provider says."""
 MAILBOX_FULL = "5.2.2"
 _ABOUT_SENDER = re.compile(r"5\.(1\.[78]$|7\.)")
 """RFC 3463: the sender's address, or what he may do. Many servers say so only when they hear of a recipient, whose
@@ -163,6 +165,15 @@ class Answer:
         for name in ("reply", "provider_id"):  # no database takes half a character, and none of its neighbours then
             if not (said := getattr(self, name)).isascii():
                 object.__setattr__(self, name, whole(said))
+
+    def without(self, *secrets: str | None) -> "Answer":
+        """Without our secrets, should somebody repeat them, perhaps in JSON as PHP writes it. Its words are cut after
+        that, or a part of one would stay."""
+        reply = self.reply
+        for secret in filter(None, secrets):
+            for written in (secret, secret.replace("/", r"\/")):
+                reply = reply.replace(written, "…")
+        return replace(self, reply=reply[:MOST_WORDS])
 
     @property
     def refuses_account(self) -> bool:
@@ -266,7 +277,7 @@ def understand(stage: Stage, code: int, text: str) -> Answer:
     """What an SMTP reply at `stage` means: the one table of RFC 5321 codes and RFC 3463 statuses (B10)."""
     match = _ENHANCED.match(text)
     enhanced = match.group(1) if match else None
-    reply = f"{code} {text}".strip()[:500]
+    reply = f"{code} {text}".strip()[:MOST_WORDS]
     return Answer(_meaning(stage, code, enhanced), code, enhanced, reply)
 
 
@@ -284,7 +295,7 @@ def _meaning(stage: Stage, code: int, enhanced: str | None) -> Outcome:
 
 def lost(stage: Stage, words: str) -> Answer:
     """The connection broke or was silent. Only after the whole message was handed over is the truth unknown."""
-    return Answer(Outcome.UNKNOWN if stage is Stage.AFTER_CONTENT else Outcome.TRY_AGAIN, reply=words[:500])
+    return Answer(Outcome.UNKNOWN if stage is Stage.AFTER_CONTENT else Outcome.TRY_AGAIN, reply=words[:MOST_WORDS])
 
 
 def whole(text: str) -> str:

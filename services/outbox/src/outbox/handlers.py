@@ -75,9 +75,11 @@ async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) 
 
     Without a sender account of their channel they wait for one, and with a `not_before` for that time.
     """
-    deleted = await outbox.store.deleted_of_all_partners(event.data.message_id for event in events)
+    deleted, accounts = await asyncio.gather(
+        outbox.store.deleted_of_all_partners(event.data.message_id for event in events),
+        outbox.store.default_accounts_of_all_partners(event.data.partner_id for event in events),
+    )
     events = [event for event in events if event.data.message_id not in deleted]
-    accounts = await outbox.store.default_accounts_of_all_partners(event.data.partner_id for event in events)
     now = datetime.now(UTC)
     documents = [
         message_document(event.data, accounts.get((event.data.partner_id, event.data.channel)), now, event.trace)

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 
+from common.addresses import parsed
 from common.authors import Author
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -58,14 +59,11 @@ def in_milliseconds(at: datetime) -> datetime:
 
 def network_of(address: str) -> str | None:
     """Where a request came from, near enough to know the place again and too far to know the person: the /24 of an
-    IPv4 address, the /48 of an IPv6 one. One that was written as IPv6 (`::ffff:192.0.2.1`) is an IPv4 address."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
+    IPv4 address, the /48 of an IPv6 one."""
+    found = parsed(address)
+    if found is None:
         return None
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
-    return str(ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
+    return str(ip_network((found, 24 if found.version == 4 else 48), strict=False))
 
 
 def is_id(text: str) -> bool:

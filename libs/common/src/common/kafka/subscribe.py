@@ -224,7 +224,8 @@ class Subscription(Generic[E]):
 
     async def _commit(self, consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
         """Commit `offsets`. When that fails, the records come again, here or at another member: nothing is lost."""
-        mine = {tp: offset for tp, offset in offsets.items() if tp in consumer.assignment()}
+        assigned = consumer.assignment()
+        mine = {tp: offset for tp, offset in offsets.items() if tp in assigned}
         if not mine:
             return
         try:

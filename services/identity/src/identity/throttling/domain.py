@@ -11,8 +11,9 @@ its id must not be able to keep it out.
 
 import math
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 
+from common.addresses import parsed
 from common.errors import Problem
 from common.ids import computed_id
 
@@ -48,14 +49,8 @@ class Place:
 
 
 def place_of(address: str) -> str:
-    """An id for where a request came from, which does not say where: the address, or the network of an IPv6 one.
-
-    An IPv4 address that a dual-stack socket or proxy wrote as IPv6 is that address: else all of them were one network.
-    """
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return computed_id("address", address)
-    if isinstance(parsed, IPv6Address):
-        parsed = parsed.ipv4_mapped or ip_network((parsed, 64), strict=False)
-    return computed_id("address", str(parsed))
+    """An id for where a request came from, which does not say where: the address, or the network of an IPv6 one."""
+    found = parsed(address)
+    if isinstance(found, IPv6Address):
+        return computed_id("address", str(ip_network((found, 64), strict=False)))
+    return computed_id("address", str(found or address))

@@ -1,7 +1,7 @@
 """Asking a token endpoint for an access token (RFC 6749, 6), if the operator allows its host."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 import httpcore
@@ -13,8 +13,6 @@ from outbox.faults import words_for
 from outbox.oauth.domain import AccessToken, Grant, understand
 from outbox.streams import beginning, http_over, open_stream
 from outbox.via import OAuth
-
-MOST_WORDS = 500
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Endpoints:
             raise Refused(Answer(Outcome.TRY_AGAIN, reply=f"{host} {words_for(error)}")) from None
         answer = understand(status, body)
         if isinstance(answer, Answer):
-            raise Refused(_without(grant, answer))
+            raise Refused(answer.without(grant.refresh_token, grant.client_secret))
         return answer
 
     async def _post(self, url: str, form: bytes) -> tuple[int, bytes]:
@@ -62,11 +60,3 @@ def _form(oauth: OAuth, grant: Grant) -> bytes:
     fields |= {"client_secret": grant.client_secret} if grant.client_secret else {}
     fields |= {"scope": oauth.scope} if oauth.scope else {}
     return urlencode(fields).encode()
-
-
-def _without(grant: Grant, answer: Answer) -> Answer:
-    """The answer without our secrets, should the endpoint repeat them; cut after that, or a part of one would stay."""
-    reply = answer.reply
-    for secret in (grant.refresh_token, grant.client_secret):
-        reply = reply.replace(secret, "…") if secret else reply
-    return replace(answer, reply=reply[:MOST_WORDS])

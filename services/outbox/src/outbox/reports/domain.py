@@ -8,9 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from common.errors import Problem
-from outbox.domain import Outcome, whole
+from outbox.domain import MOST_WORDS, Outcome, whole
 
-MOST_WORDS = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _ADDRESS_IS_WRONG = re.compile(r"5\.1\.(?!7$|8$)")
 """RFC 3463: x.1 is about addresses, of which 7 and 8 are the sender's."""
