@@ -61,7 +61,7 @@ async def test_of_a_muted_kind_nobody_is_told_and_what_is_muted_stays_muted(plat
     await io.publish(OrderCreated(partner_id=partner, order_number="after"), event_id=after)
     events = io.follow(MessageRequested)
     await events.wait_for(lambda e: e.data.event.id == after)
-    assert [e.data.order_number for e in events.events if e.data.partner_id == partner] == ["after"]
+    assert [e.data.order_number for e in events.once() if e.data.partner_id == partner] == ["after"]
     assert await became_of(service, partner, muted) == kept
     told = await became_of(service, partner, after)
     assert (told["status"], told["muted_until"]) == ("decided", None)
@@ -209,7 +209,7 @@ async def test_what_was_told_before_the_mute_is_repeated_as_it_was(platform: Pla
     await events.wait_for(lambda e: e.data.partner_id == partner)
     await mute(service, partner)
     await io.publish(order, event_id=event_id)
-    again = await events.wait_for(lambda e: e.data.partner_id == partner, count=2)
+    again = await events.wait_for(lambda e: e.data.partner_id == partner, count=2, again=True)
     assert len({e.data.message_id for e in again}) == 1
     assert (await became_of(service, partner, event_id))["status"] == "decided"
 

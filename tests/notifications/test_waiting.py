@@ -87,7 +87,7 @@ async def test_what_was_decided_is_told_again_though_there_is_nobody_now(platfor
     await change_partner(io, partner, owner=None, version=2)
     await has_partner(service, partner, version=2)
     await io.publish(order, event_id=event_id)
-    again = await events.wait_for(lambda e: e.data.partner_id == partner, count=2)
+    again = await events.wait_for(lambda e: e.data.partner_id == partner, count=2, again=True)
     assert {e.data.message_id for e in again} == {first.data.message_id}
     assert await service.database["waiting"].count_documents({"partner_id": partner}) == 0
 

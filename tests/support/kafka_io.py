@@ -18,21 +18,29 @@ Headers = list[tuple[str, bytes]]
 
 @dataclass
 class Followed(Generic[E]):
-    """Everything in a topic since the session began, tombstones apart."""
+    """Everything in a topic since the session began, tombstones apart. A topic may say an event again: of two processes
+    that meet at the same work, or of one that ends between publishing and noting it."""
 
     events: list[Received[E]] = field(default_factory=lambda: [])
     tombstones: list[str] = field(default_factory=lambda: [])
 
     async def wait_for(
-        self, matches: Callable[[Received[E]], bool], count: int = 1, timeout: float = 15.0
+        self, matches: Callable[[Received[E]], bool], count: int = 1, timeout: float = 15.0, *, again: bool = False
     ) -> list[Received[E]]:
-        """The first events that match, once there are `count` of them."""
+        """The events that match, each once, as soon as there are `count`; with `again` each as often as it was said."""
 
         def enough() -> list[Received[E]]:
-            found = [event for event in self.events if matches(event)]
+            found = [event for event in (self.events if again else self.once()) if matches(event)]
             return found if len(found) >= count else []
 
         return await eventually(enough, timeout, f"{count} matching events")
+
+    def once(self) -> list[Received[E]]:
+        """Each event as it was said first."""
+        first: dict[tuple[str, str], Received[E]] = {}
+        for event in self.events:
+            first.setdefault((event.source, event.id), event)
+        return list(first.values())
 
 
 class KafkaIO:
