@@ -58,5 +58,5 @@ def test_nothing_opens_that_is_spelt_otherwise(junk: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "k1", "k1:short", "k1:bm90IHRoaXJ0eSB0d28=", ":MDEy"])
 def test_a_bad_keyring_is_refused_at_start(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError, match="a keyring is id:base64 with 32 bytes each"):
         Keyring.parse(SecretStr(text))

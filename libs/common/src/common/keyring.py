@@ -70,7 +70,10 @@ def keys_in(text: SecretStr) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for entry in text.get_secret_value().split(","):
         key_id, _, encoded = entry.strip().partition(":")
-        key = base64.b64decode(encoded, validate=True)
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            key = b""
         if not key_id or len(key) != 32:
             raise ValueError("a keyring is id:base64 with 32 bytes each, several with commas, the newest first")
         keys[key_id] = key

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEAD_LETTER_ROOM = 10_000
@@ -29,7 +29,7 @@ class KafkaSettings(BaseSettings):
     kafka_bootstrap: str = Field(default="127.0.0.1:19092", description="host:port, several with commas")
     kafka_prefix: str = Field(default="", description="put before every topic and group name, for a shared broker")
     kafka_security_protocol: str = Field(default="PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")
-    kafka_sasl_mechanism: str = "SCRAM-SHA-512"
+    kafka_sasl_mechanism: str = Field(default="SCRAM-SHA-512", pattern="^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)$")
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
     kafka_replication: int = Field(
@@ -49,7 +49,13 @@ class KafkaSettings(BaseSettings):
     kafka_max_record_bytes: int = Field(default=2_000_000, ge=10_000)
 
     def __init__(self, **values: Any) -> None:
-        super().__init__(_secrets_dir=secrets_dir(), **values)
+        """Ends the process where one is wrong, in words for the operator: those of pydantic quote the others, too."""
+        try:
+            super().__init__(_secrets_dir=secrets_dir(), **values)
+        except ValidationError as error:
+            wrong = error.errors(include_input=False, include_context=False, include_url=False)
+            words = [f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in wrong]
+            raise SystemExit("\n".join(words)) from None
 
 
 class ServiceSettings(KafkaSettings):
@@ -65,7 +71,7 @@ class ServiceSettings(KafkaSettings):
     request_most_bytes: int = Field(
         default=10_000_000, ge=100_000, description="of a request's body, which is read before anybody knows who asks"
     )
-    log_level: str = "INFO"
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL)$")
 
     mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27117/?directConnection=true")
     mongo_database: str = ""
