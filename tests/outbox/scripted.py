@@ -116,9 +116,9 @@ def _verb(line: str) -> str:
 
 
 @asynccontextmanager
-async def listening(server: Scripted) -> AsyncGenerator[Scripted]:
-    """`server` on a free port of the loopback."""
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+async def listening(server: Scripted, port: int = 0) -> AsyncGenerator[Scripted]:
+    """`server` on a free port of the loopback, or on this one."""
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", port)
     server.port = listener.sockets[0].getsockname()[1]
     yield server
     listener.close()

@@ -115,6 +115,32 @@ async def test_an_account_that_was_mended_leaves_at_once_though_it_rested(platfo
         await eventually(next_is_sent, timeout=10)
 
 
+@pytest.mark.parametrize("is_tested", [False, True])
+async def test_what_met_nobody_leaves_at_once_when_the_account_is_mended(platform: Platform, is_tested: bool) -> None:
+    """B9: a wrong port is mended as a wrong password is; nobody waits for the next of the growing delays."""
+    outbox = await platform.service("outbox")
+    partner, port = unique("prt"), free_port()
+    account = await account_at(outbox, port, partner)
+    await request(outbox, message(partner, address()))
+
+    async def was_tried() -> bool:
+        return [(one["status"], one["attempts"]) for one in await box(outbox, partner)] == [("WAITING", 1)]
+
+    await eventually(was_tried)
+    async with listening(Scripted(), port if is_tested else 0) as server:
+        headers = outbox.tokens.headers(partner)
+        if is_tested:
+            answer = await outbox.http.post(f"/accounts/{account}/test", headers=headers)
+            assert answer.json()["works"] is True
+        else:
+            fields = {"name": "Shop", "from_address": "shop@kettle.example.com", "host": "127.0.0.1", "tls": "none"}
+            fields |= {"port": server.port, "is_default": True}
+            answer = await outbox.http.put(f"/accounts/{account}", json=fields, headers=headers)
+            assert answer.status_code == 200, answer.text
+        [row] = await settled(outbox, partner, "SENT", timeout=10)
+        assert row["attempts"] == 2
+
+
 async def test_a_server_that_allows_fewer_connections_gets_fewer(platform: Platform) -> None:
     """Fairness: too many connections are our fault, and no message's: each is sent with its first attempt."""
     outbox = await platform.service("outbox")

@@ -266,10 +266,12 @@ class Queue:
         return released.modified_count
 
     async def hasten(self, partner_id: str, account_id: str, now: datetime) -> None:
-        """Make due now what waits because this account was refused: somebody mended it (B9)."""
-        refused = {"$eq": [{"$last": "$attempts.outcome"}, Outcome.ACCOUNT_REFUSED]}
+        """Make due now what waits because this account was refused, or nobody answered it: somebody mended it (B9)."""
+        was_refused = {"$eq": ["$$last.outcome", Outcome.ACCOUNT_REFUSED]}
+        met_nobody = {"$and": [{"$eq": ["$$last.outcome", Outcome.TRY_AGAIN]}, {"$eq": ["$$last.code", None]}]}
+        either = {"$let": {"vars": {"last": {"$last": "$attempts"}}, "in": {"$or": [was_refused, met_nobody]}}}
         await self._messages.update_many(
-            {"status": Status.WAITING, "account_id": account_id, "partner_id": partner_id, "$expr": refused},
+            {"status": Status.WAITING, "account_id": account_id, "partner_id": partner_id, "$expr": either},
             {"$set": {"due_at": now, "retry_at": now}},
         )
 
