@@ -9,6 +9,8 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.routing import iter_route_contexts
+from opentelemetry import trace
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -16,6 +18,7 @@ from common.authors import Author
 from common.errors import PROBLEM_BASE, Invalid, Problem, Unavailable, is_own_trouble
 from common.headers import SAFE
 from common.logs import error_code, logger
+from common.places import wrongs
 from common.refusals import Refusals
 
 log = logger(__name__)
@@ -225,19 +228,38 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    places = [
-        {"place": "/".join(map(str, one["loc"])), "problem": one["msg"], "rule": one["type"]} for one in error.errors()
-    ]
-    return _answer(Invalid("Some fields break a rule; `errors` lists each with its place.", errors=places).document())
+    problem = Invalid("Some fields break a rule; `errors` lists each with its place.", errors=wrongs(error))
+    return _answer(problem.document())
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    if error.status_code == 400:  # FastAPI's answer to bytes that are no text
-        return _answer(Invalid("The body cannot be read: send JSON in UTF-8.").document())
-    code = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}.get(error.status_code, "http-error")
-    document = {"type": PROBLEM_BASE + code, "title": error.detail, "status": error.status_code, "detail": error.detail}
-    return _answer(document, dict(error.headers) if error.headers else None)
+    headers, detail = dict(error.headers or {}), error.detail
+    match error.status_code:
+        case 400:  # FastAPI's answer to bytes that are no text
+            return _answer(Invalid("The body cannot be read: send JSON in UTF-8.").document())
+        case 404:
+            code, title, detail = (
+                "not-found",
+                "Not found",
+                "There is no such route; `/docs` shows those that there are.",
+            )
+        case 405:
+            headers["Allow"] = ", ".join(_methods(request))
+            code, title, detail = "method-not-allowed", "Another method is needed", f"Here one of {headers['Allow']}."
+        case 413:
+            code, title = "body-too-large", "The body is too large"
+        case _:
+            code, title = "http-error", "The request was refused"
+    document = {"type": PROBLEM_BASE + code, "title": title, "status": error.status_code, "detail": detail}
+    return _answer(document, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the path knows (RFC 9110, 15.5.6): its routes are one for each method, and Starlette names the first."""
+    path, routes = request.scope["path"], iter_route_contexts(request.app.routes)
+    fitting = [route for route in routes if (pattern := getattr(route, "path_regex", None)) and pattern.match(path)]
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
@@ -245,4 +267,6 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
         return await _problem(request, Unavailable("A part that we depend on is away. Send the same request again."))
     log.error("request_failed", route=_route(request), error=error_code(error))
     document = {"type": PROBLEM_BASE + "internal", "title": "Internal error", "status": 500}
-    return _answer(document | {"detail": "This is our mistake. The trace id of the request helps us to find it."})
+    document |= {"detail": "This is our mistake. If there is a `trace_id`, it helps us to find it."}
+    context = trace.get_current_span().get_span_context()
+    return _answer(document | ({"trace_id": f"{context.trace_id:032x}"} if context.is_valid else {}))

@@ -104,7 +104,13 @@ def service_app(
         flush_traces()
         log.info("stopped")
 
-    app = FastAPI(title=f"Switchboard {name}", version="1", lifespan=lifespan, responses=errors(Unavailable))
+    app = FastAPI(
+        title=f"Switchboard {name}",
+        version="1",
+        lifespan=lifespan,
+        responses=errors(Unavailable),
+        redirect_slashes=False,  # it would send the token on to whatever `Host` says, without TLS
+    )
     app.state.provided = {type(one): one for one in (*provides, letters)}
     app.state.token_check = TokenCheck(
         keys=keys,

@@ -30,7 +30,7 @@ async def replace_account(outbox: Outbox, account: Account) -> Account:
             raise OtherKind("Make a new account for another channel or another way.")
         if before.secret and account.secret is None and not account.goes_where(before):
             # Otherwise whoever may change an account, but does not know its password, could have it sent to himself.
-            raise PasswordNeeded("Where it goes has changed: send the secret too.")
+            raise PasswordNeeded("Where it goes, or as whom it signs in, has changed: send the secret too.")
         is_another, now = not account.knows_again(before), datetime.now(UTC)
         if is_another:
             await outbox.queue.doubt(account.id)

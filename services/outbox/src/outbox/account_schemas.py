@@ -255,7 +255,11 @@ AccountFields = Annotated[
     | Annotated[NewFaxByMail, Tag("fax_by_mail")]
     | Annotated[NewSmsApi, Tag("smsapi")]
     | Annotated[NewHttp, Tag("http")],
-    Discriminator(_way),
+    Discriminator(
+        _way,
+        custom_error_type="via_unknown",
+        custom_error_message="`via` must be smtp (also when it is left out), fax_by_mail, smsapi or http",
+    ),
 ]
 AccountView = Annotated[SmtpView | FaxByMailView | SmsApiView | HttpView, Field(discriminator="via")]
 _VIEW: TypeAdapter[AccountView] = TypeAdapter(AccountView)
