@@ -161,3 +161,16 @@ def test_no_service_offers_a_way_to_publish_without_a_token() -> None:
     for name, document in DOCUMENTS.items():
         if name.startswith("openapi/"):
             assert not [path for path in document["paths"] if "asyncapi" in path or "/try" in path]
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name.startswith("openapi/")])
+def test_an_answer_is_documented_with_the_type_that_it_has(name: str) -> None:
+    """F2: an error is a problem document and nothing else, and whatever has a body says of which type."""
+    for path, methods in DOCUMENTS[name]["paths"].items():
+        for method, operation in methods.items():
+            for status, answer in operation["responses"].items():
+                types = list(answer.get("content", {}))
+                if status >= "4":
+                    assert types == ["application/problem+json"], f"{method} {path} {status}"
+                elif status not in ("202", "204"):
+                    assert types, f"{method} {path} {status}"

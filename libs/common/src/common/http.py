@@ -24,6 +24,7 @@ from common.refusals import Refusals
 log = logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -46,10 +47,15 @@ def errors(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
         problem.status: {
             "description": problem.title,
             "model": ProblemDocument,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+            "content": {MEDIA_TYPE: {"schema": PROBLEM}},
         }
         for problem in problems
     }
+
+
+def a_file(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: it answers with a text file of this type."""
+    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}}
 
 
 def provided(kind: type[T]) -> Any:
@@ -202,6 +208,20 @@ def answer_with_problems(app: FastAPI, refusals: Refusals) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        """FastAPI documents errors also as its own, and as what the route answers with: all are problem documents."""
+        document = made()
+        for operation in (one for path in document["paths"].values() for one in path.values()):
+            for status, answer in operation["responses"].items():
+                if status >= "4":
+                    answer["content"] = {MEDIA_TYPE: {"schema": PROBLEM}}
+        for name in ("HTTPValidationError", "ValidationError"):
+            document["components"]["schemas"].pop(name, None)
+        return document
+
+    app.openapi = openapi
 
 
 def _answer(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.events import MessageChannel
-from common.http import Cursor, Limit, Page, Time, download, errors, next_cursor, provided, time_position
+from common.http import Cursor, Limit, Page, Time, a_file, download, errors, next_cursor, provided, time_position
 from common.mongo import Document
 from common.spelling import plain
 from outbox import account_handlers, account_schemas, exports, handlers
@@ -98,7 +98,7 @@ async def _page(
     return found[:limit], next_cursor(found, limit, lambda one: [one[chosen.by].isoformat(), one["_id"]])
 
 
-@router.get("/messages.csv", tags=["box"], responses=ALWAYS, response_class=StreamingResponse)
+@router.get("/messages.csv", tags=["box"], responses=ALWAYS | a_file("text/csv"), response_class=StreamingResponse)
 async def export_messages(caller: Reader, outbox: OutboxDep, chosen: Chosen) -> StreamingResponse:
     """The same list, all of it, as a CSV file."""
 

@@ -14,6 +14,7 @@ from common.http import (
     Limit,
     Page,
     RequestKey,
+    a_file,
     download,
     errors,
     etag,
@@ -74,7 +75,7 @@ async def list_persons(
     return page_by_id(found, limit, PersonView.of, count)
 
 
-@router.get("/persons.csv", responses=ALWAYS, response_class=StreamingResponse)
+@router.get("/persons.csv", responses=ALWAYS | a_file("text/csv"), response_class=StreamingResponse)
 async def export_persons(caller: Reader, desk: DeskDep, role: Role | None = None, q: Typed = "") -> StreamingResponse:
     """The same list as a CSV file, which `POST /persons/import` takes back."""
     pages = handlers.all_persons(desk, caller.partner_id, role, q)

@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotSignedIn, PermissionMissing
-from common.http import Cursor, Limit, Page, Time, download, errors, page_of, provided, time_position
+from common.http import Cursor, Limit, Page, Time, a_file, download, errors, page_of, provided, time_position
 from identity.audit import exports
 from identity.audit.handlers import AuditLog, all_entries
 from identity.audit.schemas import AuditEntryView
@@ -39,13 +39,13 @@ async def list_entries(
     return page_of(found, limit, AuditEntryView.of, lambda one: [one.fact.at.isoformat(), one.fact.id])
 
 
-@router.get("/audit.csv", responses=ALWAYS, response_class=StreamingResponse)
+@router.get("/audit.csv", responses=ALWAYS | a_file("text/csv"), response_class=StreamingResponse)
 async def export_csv(caller: Reader, log: LogDep, chosen: Chosen) -> StreamingResponse:
     """The same, all of it, as a CSV file (E6)."""
     return download(exports.as_csv(all_entries(log, caller.partner_id, chosen)), "text/csv", "audit.csv")
 
 
-@router.get("/audit.ndjson", responses=ALWAYS, response_class=StreamingResponse)
+@router.get("/audit.ndjson", responses=ALWAYS | a_file("application/x-ndjson"), response_class=StreamingResponse)
 async def export_ndjson(caller: Reader, log: LogDep, chosen: Chosen) -> StreamingResponse:
     """The same as JSON, an entry in each line: what the hashes can be computed from again (E6)."""
     pages = all_entries(log, caller.partner_id, chosen)
