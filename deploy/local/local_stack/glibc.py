@@ -56,7 +56,7 @@ def _mirror() -> str:
         for word in line.removeprefix("URIs:").split():
             if word.startswith("http") and word.rstrip("/").endswith("/debian"):
                 return word
-    raise Trouble(f"{TOO_OLD}, and no Debian mirror is configured: use a newer system, or `docker compose up`")
+    raise Trouble(f"{TOO_OLD}, and no Debian mirror is configured: use a newer system")
 
 
 def _sources() -> Iterator[str]:
