@@ -120,6 +120,19 @@ async def test_deleting_by_filter_leaves_what_is_being_sent(platform: Platform) 
     assert left == {wanted[i].message_id for i in (0, 1, 3, 5)}
 
 
+@pytest.mark.parametrize("action", ["resend", "delete"])
+@pytest.mark.parametrize(
+    "query", ["status=ERROR&recipent=ann", "status=SENT&status=ERROR", "status=ERROR&Order_number=1"]
+)
+async def test_a_bulk_request_with_a_misspelt_filter_is_refused(platform: Platform, action: str, query: str) -> None:
+    """B3, B4: it would be about more messages than whoever wrote it meant."""
+    outbox = await platform.service("outbox")
+    headers = outbox.tokens.headers(unique("prt"))
+    answer = await outbox.http.post(f"/messages/{action}?{query}", headers=headers)
+    assert (answer.status_code, reason_of(answer)) == (422, "invalid")
+    assert "recipient, order_number" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("typed", ["", "recipient=", "recipient=%20&order_number=", "recipient=%CC%81"])
 @pytest.mark.parametrize("action", ["resend", "delete"])
 async def test_a_bulk_request_without_a_filter_is_refused(platform: Platform, action: str, typed: str) -> None:

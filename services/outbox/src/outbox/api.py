@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
+from inspect import signature
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from common.auth import Caller, Permission, requires
@@ -74,6 +75,18 @@ async def _filter(
 
 
 Chosen = Annotated[Filter, Depends(_filter)]
+BULK = (*signature(_filter).parameters, "limit", "cursor")
+
+
+async def _spelt(request: Request, chosen: Chosen) -> Filter:
+    """What is no filter is left out, and so more messages would be meant than whoever misspelt one believes."""
+    named = [name for name, _ in request.query_params.multi_items()]
+    if not set(named) <= set(BULK) or len(named) > len(set(named)):
+        raise Invalid(f"Send each of these once at the most, and nothing else: {', '.join(BULK)}.")
+    return chosen
+
+
+Spelt = Annotated[Filter, Depends(_spelt)]
 
 
 @router.get("/messages", tags=["box"], responses=ALWAYS)
@@ -111,7 +124,7 @@ async def export_messages(caller: Reader, outbox: OutboxDep, chosen: Chosen) -> 
 
 @router.post("/messages/resend", tags=["box"], responses=ALWAYS | errors(FilterNeeded))
 async def resend_messages(
-    caller: Resender, outbox: OutboxDep, chosen: Chosen, limit: Limit = 50, cursor: Cursor = None
+    caller: Resender, outbox: OutboxDep, chosen: Spelt, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[BulkItem]:
     """Send now what the filter finds, newest first, and say of each what became of it (B4). Go on with `next`."""
     return await _bulk(handlers.resend_each, outbox, caller, chosen, limit, cursor)
@@ -119,7 +132,7 @@ async def resend_messages(
 
 @router.post("/messages/delete", tags=["box"], responses=ALWAYS | errors(FilterNeeded))
 async def delete_messages(
-    caller: Deleter, outbox: OutboxDep, chosen: Chosen, limit: Limit = 50, cursor: Cursor = None
+    caller: Deleter, outbox: OutboxDep, chosen: Spelt, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[BulkItem]:
     """Delete what the filter finds, newest first, and say of each what became of it (B3). Go on with `next`."""
     return await _bulk(handlers.delete_each, outbox, caller, chosen, limit, cursor)
