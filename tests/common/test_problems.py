@@ -83,3 +83,24 @@ async def test_a_title_is_the_same_each_time(platform: Platform) -> None:
     _, problem = await refused(contacts, "POST", "/persons", content=bytes(10_000_001))
     assert problem["title"] == "The body is too large"
     assert "10000000 bytes" in problem["detail"]
+
+
+async def test_words_are_about_what_was_sent(platform: Platform) -> None:
+    """A5: pydantic counts the items of a password, and begins with the kind of its error."""
+    identity, crm = await platform.service("identity"), await platform.service("crm")
+    _, problem = await refused(identity, "POST", "/users", json={"email": "a@x.example", "name": "A", "password": "x"})
+    assert [one["problem"] for one in problem["errors"]] == [
+        "Value should have at least 12 characters after validation, not 1"
+    ]
+    _, problem = await refused(crm, "POST", "/records", json={"kind": "person"})
+    assert [one["problem"] for one in problem["errors"]] == ["a person needs first_name or last_name"]
+
+
+async def test_a_patch_that_takes_too_much_is_told_its_place(platform: Platform) -> None:
+    """A1: the person would have no last name."""
+    contacts = await platform.service("contacts")
+    headers = contacts.tokens.headers(unique("prt"))
+    ann = {"first_name": "Ann", "last_name": "Smith", "email": "ann@x.example"}
+    person = (await contacts.http.post("/persons", json=ann, headers=headers)).json()
+    answer = await contacts.http.patch(f"/persons/{person['id']}", json={"last_name": None}, headers=headers)
+    assert [one["place"] for one in answer.json()["errors"]] == ["body/last_name"]

@@ -24,7 +24,9 @@ def _words(one: Mapping[str, Any], body: Any) -> str:
         return NO_JSON
     if one["loc"] == ("body",) and one["type"] == "bytes_type":
         return NO_FILE
-    return one["msg"]
+    if one["type"] in ("too_short", "too_long") and one["ctx"]["field_type"] == "Value":  # so it calls a SecretStr
+        return str(one["msg"]).replace(" item", " character")
+    return one["msg"].removeprefix("Value error, ")
 
 
 def _place(one: Mapping[str, Any], body: Any) -> list[str | int]:

@@ -17,4 +17,4 @@ def merged(model: type[M], current: Mapping[str, Any], patch: BaseModel) -> M:
     try:
         return model.model_validate({name: value for name, value in changed.items() if value is not None})
     except ValidationError as error:
-        raise RequestValidationError(error.errors()) from None
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from None
