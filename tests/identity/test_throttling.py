@@ -111,6 +111,28 @@ async def test_a_clock_that_is_behind_gives_no_more_tries(platform: Platform) ->
     assert [wait == 0 for wait in waits] == [True] * TRIES + [False] * (200 - TRIES)
 
 
+async def test_a_clock_that_was_days_ahead_closes_nothing_for_days(platform: Platform) -> None:
+    """E6: neither for people nor for machines, which use no try when they are right; it is corrected meanwhile."""
+    async with database(platform) as mongo:
+        store, budget, now = AttemptStore(mongo), Budget(TRIES, 60), datetime.now(UTC)
+        for key in ("person", "machine"):
+            assert [await store.take(key, budget, now + timedelta(days=3)) == 0 for _ in range(TRIES)] == [True] * TRIES
+        assert await store.take("person", budget, now) > 0
+        assert await store.wait({"machine": budget}, now) > 0
+        soon = now + timedelta(minutes=3)
+        assert await store.take("person", budget, soon) == 0
+        assert await store.wait({"machine": budget}, soon) == 0
+
+
+async def test_a_machine_has_the_tries_that_are_left_by_a_clock_that_is_behind(platform: Platform) -> None:
+    """E6: seconds that are still to come take none away."""
+    async with database(platform) as mongo:
+        store, budget, now = AttemptStore(mongo), Budget(TRIES, 60), datetime.now(UTC)
+        for _ in range(TRIES - 1):
+            assert await store.take("a machine", budget, now + timedelta(seconds=5)) == 0
+        assert await store.wait({"a machine": budget}, now) == 0
+
+
 async def test_an_ipv4_address_is_the_same_however_it_is_written(identity: Service) -> None:
     """E6: a dual-stack proxy writes it as IPv6; all people with such addresses are not one network."""
     statuses = [

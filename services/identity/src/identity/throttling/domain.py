@@ -36,8 +36,9 @@ class Budget:
     seconds: float
 
     def wait(self, used: float, elapsed: float) -> float:
-        """The seconds until there is a try, `elapsed` seconds after `used` were used; 0 when there is one."""
-        return max(0.0, (max(0.0, used - elapsed / self.seconds) + 1 - self.tries) * self.seconds)
+        """The seconds until there is a try, `elapsed` seconds after `used` were used (less than 0 by a clock that is
+        behind); 0 when there is one."""
+        return max(0.0, (max(0.0, used - max(0.0, elapsed) / self.seconds) + 1 - self.tries) * self.seconds)
 
 
 @dataclass(frozen=True, slots=True)

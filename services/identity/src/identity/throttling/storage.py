@@ -1,7 +1,7 @@
 """The documents of budgets: how much of each is used, and when that was true."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -11,6 +11,8 @@ from common.mongo import Document, Index, Mongo
 from identity.throttling.domain import Budget
 
 INDEXES = [Index("attempts", (("at", 1),))]
+MOST_APART = timedelta(minutes=1)
+"""So much is believed of how far the clocks of replicas are apart."""
 
 
 class AttemptStore:
@@ -30,7 +32,11 @@ class AttemptStore:
 
     async def wait(self, budgets: Mapping[str, Budget], now: datetime) -> float:
         """The seconds until each of these has a try; 0 when they have. Uses none."""
-        found = await self.attempts.find({"_id": {"$in": list(budgets)}}).to_list()
+        those: Document = {"_id": {"$in": list(budgets)}}
+        found = await self.attempts.find(those).to_list()
+        if any(one["at"] > now + MOST_APART for one in found):
+            unbelieved = those | {"at": {"$gt": now + MOST_APART}}
+            await self.attempts.update_many(unbelieved, {"$set": {"at": now + MOST_APART}})
         waits = [budgets[one["_id"]].wait(one["used"], (now - one["at"]).total_seconds()) for one in found]
         return max(waits, default=0.0)
 
@@ -45,13 +51,14 @@ class AttemptStore:
 def _taking(budget: Budget, now: datetime) -> list[dict[str, Any]]:
     """What was used fills up with time since `at`; one more is used where that leaves one.
 
-    `at` never goes back: of two clocks, the one behind would let the other fill up the same seconds again and again.
+    `at` does not go back: of two clocks, the one behind would let the other fill up the same seconds again and again.
+    But no clock is believed to be far ahead: nothing would fill up until then.
     """
     elapsed_ms = {"$max": [0, {"$subtract": [now, {"$ifNull": ["$at", now]}]}]}
     filled = {"$divide": [elapsed_ms, budget.seconds * 1000]}
     left = {"$max": [0, {"$subtract": [{"$ifNull": ["$used", 0]}, filled]}]}
     return [
-        {"$set": {"used": left, "at": {"$max": ["$at", now]}}},
+        {"$set": {"used": left, "at": {"$min": [{"$max": ["$at", now]}, now + MOST_APART]}}},
         {"$set": {"refused": {"$gt": [{"$add": ["$used", 1]}, budget.tries]}}},
         {"$set": {"used": {"$cond": ["$refused", "$used", {"$add": ["$used", 1]}]}}},
     ]
