@@ -55,3 +55,23 @@ async def test_a_token_that_says_more_than_its_user_may_gives_no_more_than_he_ha
     for (method, path), body in bodies.items():
         answer = await identity.http.request(method, path, json=body, headers=said)
         assert (answer.status_code, answer.json().get("permissions")) == (403, ["outbox:read"]), answer.text
+
+
+async def test_nobody_deletes_whoever_may_do_more_than_himself(platform: Platform) -> None:
+    """B7: he would take what he does not have; by a role as well, and by a token that says more than he may."""
+    identity = await platform.service("identity")
+    partner, email = await new_partner(identity)
+    owner = await sign_in(identity, email)
+    own_id, email = await add_user(identity, owner, permissions=["users:write"])
+    administrator = await sign_in(identity, email)
+    said = identity.tokens.headers(partner["partner_id"], *Permission, user_id=own_id)
+    more = {"permissions": ["outbox:read"]}, {"roles": ["account_partner_reader"]}
+    for given, missing in zip(more, ("outbox:read", "crm_partners:read"), strict=True):
+        user_id, _ = await add_user(identity, owner, **given)
+        for by in (administrator, said):
+            refused = await identity.http.delete(f"/users/{user_id}", headers=by)
+            assert (refused.status_code, refused.json().get("permissions")) == (403, [missing]), refused.text
+            assert refused.json()["type"].endswith("/cannot-grant")
+        assert (await identity.http.delete(f"/users/{user_id}", headers=owner)).status_code == 204
+    user_id, _ = await add_user(identity, owner, permissions=["users:write"])
+    assert (await identity.http.delete(f"/users/{user_id}", headers=administrator)).status_code == 204

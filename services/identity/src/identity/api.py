@@ -112,7 +112,9 @@ async def change_user(
     return UserView.of(await handlers.change_user(identity, caller, user_id, wanted))
 
 
-@router.delete("/users/{user_id}", status_code=204, tags=["users"], responses=ALWAYS | errors(NotFound, OwnerFixed))
+@router.delete(
+    "/users/{user_id}", status_code=204, tags=["users"], responses=ALWAYS | errors(NotFound, OwnerFixed, CannotGrant)
+)
 async def remove_user(user_id: str, caller: UsersWriter, identity: IdentityDep) -> None:
-    """Remove a user of the caller's partner."""
+    """Remove a user of the caller's partner, who may do nothing that the caller may not."""
     await handlers.remove_user(identity, caller, user_id)

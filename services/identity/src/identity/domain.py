@@ -149,6 +149,14 @@ def check_password(password: str, about: Sequence[str]) -> None:
 
 def check_grant(giver: frozenset[str], wanted: Iterable[str]) -> None:
     """Raises CannotGrant when `wanted` has a permission that the giver lacks, or one that only staff hold."""
-    missing = sorted((set(wanted) - giver) | (set(wanted) & STAFF_ONLY))
-    if missing:
+    _check_has(giver - STAFF_ONLY, wanted)
+
+
+def check_take(taker: frozenset[str], lost: Iterable[str]) -> None:
+    """Raises CannotGrant when somebody would lose a permission that whoever takes it lacks (B7)."""
+    _check_has(taker, lost)
+
+
+def _check_has(has: frozenset[str], wanted: Iterable[str]) -> None:
+    if missing := sorted(set(wanted) - has):
         raise CannotGrant("Leave these out, or ask somebody who has them.", permissions=missing)

@@ -21,6 +21,7 @@ from identity.domain import (
     Partner,
     User,
     check_grant,
+    check_take,
     folded,
 )
 from identity.mails import handlers as mail_handlers
@@ -182,7 +183,11 @@ async def change_user(identity: Identity, caller: Caller, user_id: str, change: 
             check_grant(await what_he_gives(identity.store, caller), becomes.may ^ user.may)
         if changed := await _write(identity, user, change):
             return changed
-    raise Conflict("This user is changed all the time. Send the same request again.")
+    raise _changed_all_the_time()
+
+
+def _changed_all_the_time() -> Conflict:
+    return Conflict("This user is changed all the time. Send the same request again.")
 
 
 async def what_he_gives(store: Store, caller: Caller) -> frozenset[str]:
@@ -206,12 +211,16 @@ async def _write(identity: Identity, user: User, change: dict[str, Any]) -> User
 
 
 async def remove_user(identity: Identity, caller: Caller, user_id: str) -> None:
-    """Raises NotFound, OwnerFixed."""
-    user = await known_user(identity, caller.partner_id, user_id)
-    if user.is_owner:
-        raise OwnerFixed("The owner cannot be deleted.")
-    await identity.store.remove_user(caller.partner_id, user_id, current_traceparent())
-    identity.user_relay.wake()
+    """Whoever is deleted loses all that he may. Raises NotFound, OwnerFixed, CannotGrant for what the caller does not
+    have, and Conflict when others change the same user all the time."""
+    for _ in range(TRIES):
+        user = await known_user(identity, caller.partner_id, user_id)
+        if user.is_owner:
+            raise OwnerFixed("The owner cannot be deleted.")
+        check_take(await what_he_gives(identity.store, caller), user.may)
+        if await identity.store.remove_user(user, current_traceparent()):
+            return identity.user_relay.wake()
+    raise _changed_all_the_time()
 
 
 async def known_user(identity: Identity, partner_id: str, user_id: str) -> User:

@@ -119,12 +119,13 @@ class Store:
                 raise Conflict("Somebody has it already.") from None
             raise EmailTaken("Somebody else signs in with this address meanwhile; use another one.") from None
 
-    async def remove_user(self, partner_id: str, user_id: str, trace: str | None) -> bool:
-        """Forget everything but id and version, which say that his tokens are refused; the address is free again."""
-        removed = await self.users.of(partner_id).update_one(
-            {"_id": user_id, **LIVING},
+    async def remove_user(self, user: User, trace: str | None) -> bool:
+        """Forget everything but id and version, which say that his tokens are refused; the address is free again. False
+        when he is gone, or his version is another one."""
+        removed = await self.users.of(user.partner_id).update_one(
+            {"_id": user.id, "version": user.version or None, **LIVING},
             {
-                "$set": {"deleted": True, "email": user_id, "announce": True, "trace": trace},
+                "$set": {"deleted": True, "email": user.id, "announce": True, "trace": trace},
                 "$inc": {"version": 1},
                 "$unset": dict.fromkeys(FORGOTTEN, ""),
             },
