@@ -21,6 +21,7 @@ ALL = "of_all_partners"
 REQUESTS_MAY_REACH = {
     "identity": {
         "user_by_email_of_all_partners": "whoever signs in has no partner yet; an address is taken everywhere at once",
+        "_taking_of_all_partners": "the same; no invitation stands in another partner's way",
         "going_on_of_all_partners": "whoever continues a session has no partner yet; he has its proof",
         "named_of_all_partners": "a machine that signs in has no partner yet",
         "shown_of_all_partners": "whoever signs in with a passkey has no partner yet",

@@ -15,7 +15,7 @@ from common.service import run
 from identity import handlers
 from identity.audit.clients import sealed
 from identity.audit.handlers import verify
-from identity.domain import PASSWORD_MIN, PasswordTooEasy
+from identity.domain import PASSWORD_MIN, EmailTaken, PasswordTooEasy
 from identity.handlers import Identity
 from identity.keys.handlers import replace_all
 from identity.main import INDEXES, SEALED, Wired, build, wire
@@ -55,7 +55,7 @@ def main() -> int:
 async def _create_staff(identity: Identity, email: str, password: str, permissions: frozenset[str]) -> None:
     try:
         made = await handlers.create_staff(identity, email, password, permissions)
-    except PasswordTooEasy as error:
+    except (EmailTaken, PasswordTooEasy) as error:
         sys.exit(f"{error.title}. {error.detail}")
     print("staff user made" if made else "this staff user is there already")  # noqa: T201  the command's answer
 

@@ -232,8 +232,10 @@ async def known_user(identity: Identity, partner_id: str, user_id: str) -> User:
 
 
 async def create_staff(identity: Identity, email: str, password: str, permissions: frozenset[str]) -> bool:
-    """A user of the platform itself; False when he is there already, who then gets the permissions that came since."""
-    if known := await identity.store.user_by_email_of_all_partners(folded(email)):
+    """A user of the platform itself; False when he is there already, who then gets the permissions that came since.
+    Raises EmailTaken, PasswordTooEasy."""
+    known = await identity.store.user_by_email_of_all_partners(folded(email))
+    if known is not None and known.partner_id == PLATFORM:
         change = {"permissions": sorted(permissions)}
         await identity.store.revoke(PLATFORM, known.id, change, trace=None, sign_out=False)
         return False

@@ -1,8 +1,8 @@
 """Identity's documents: partners and users."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -21,12 +21,14 @@ INDEXES = [
     announce_index("users"),
     Index("users", (("email", 1),), unique=True),
     Index("users", (("partner_id", 1), ("_id", 1))),
+    Index("users", (("partner_id", 1), ("invited_as", 1)), where=(("invited_as", {"$exists": True}),)),
     Index("partners", (("request", 1),), unique=True, where=(("request", {"$exists": True}),)),
 ]
 
+T = TypeVar("T")
 LIVING: Document = {"deleted": {"$ne": True}}
 _PROOFS = ("password_hash", "second_factor", "recovery_codes", "enrolment", "passkeys")
-FORGOTTEN = ("name", "permissions", "roles", "email_verified", *_PROOFS, *mails_storage.FIELDS)
+FORGOTTEN = ("name", "invited_as", "permissions", "roles", "email_verified", *_PROOFS, *mails_storage.FIELDS)
 """Of a deleted user."""
 
 
@@ -53,6 +55,9 @@ class Store:
 
     async def add_user(self, user: User, mailing: Mailing | None = None) -> None:
         """With the invitation, in one write. Raises EmailTaken."""
+        own = self.users.of(user.partner_id)
+        if await own.find_one({"invited_as": user.email}):
+            raise EmailTaken("You have invited this address already.")
         document = {
             "_id": user.id,
             "email": user.email,
@@ -66,9 +71,21 @@ class Store:
             "email_verified": user.email_verified,
         } | (mails_storage.inserted(mailing) if mailing else {})
         try:
-            await self.users.of(user.partner_id).insert(document)
+            await self._taking_of_all_partners(user.partner_id, user.email, lambda: own.insert(document))
         except DuplicateKeyError:
             raise EmailTaken("Somebody signs in with this address already; use another one.") from None
+
+    async def _taking_of_all_partners(self, partner_id: str, email: str, write: Callable[[], Awaitable[T]]) -> T:
+        """A write by which a user of this partner has this address. Others that are only invited make room for it: they
+        have theirs once they accept, if nobody signs in with it by then. Raises DuplicateKeyError."""
+        invited = {"email": email, "password_hash": "", "partner_id": {"$ne": partner_id}}
+        aside = [{"$set": {"invited_as": "$email", "email": "$_id"}}]
+        while True:
+            try:
+                return await write()
+            except DuplicateKeyError:
+                if not (await self.users.of_all_partners.update_one(invited, aside)).modified_count:
+                    raise
 
     async def rename_user(self, partner_id: str, user_id: str, name: str) -> User | None:
         """Nothing that a token says changes."""
@@ -113,6 +130,12 @@ class Store:
             update["$set"] |= {"announce": True, "trace": trace}
             update["$inc"] = {"version": 1, "sign_outs": 1}
         try:
+            if "email" in change:
+                return await self._taking_of_all_partners(
+                    user.partner_id,
+                    change["email"],
+                    lambda: self._change_user(user.partner_id, user.id, update, where or {}),
+                )
             return await self._change_user(user.partner_id, user.id, update, where or {})
         except DuplicateKeyError:
             if "email" not in change:
@@ -190,7 +213,7 @@ def to_user(document: Document) -> User:
     return User(
         id=document["_id"],
         partner_id=document["partner_id"],
-        email=document["email"],
+        email=document.get("invited_as", document["email"]),
         name=document["name"],
         permissions=OWNER_PERMISSIONS if document["is_owner"] else frozenset(document["permissions"]),
         password_hash=document["password_hash"],

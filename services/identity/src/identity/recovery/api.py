@@ -20,7 +20,7 @@ RecoveryDep = Annotated[Recovery, provided(Recovery)]
 UsersWriter = Annotated[Caller, requires(Permission.USERS_WRITE)]
 
 router = APIRouter(tags=["links"])
-FOLLOWED = errors(LinkNotGood, Invalid)
+FOLLOWED = errors(LinkNotGood, Invalid, EmailTaken)
 OWN = errors(NotSignedIn, ActingForAnother, NotFound, TooManyAttempts)
 FOR_USERS = errors(NotSignedIn, PermissionMissing, NotFound, Invalid, TooManyAttempts)
 
@@ -47,7 +47,7 @@ async def accept_invitation(body: NewPassword, recovery: RecoveryDep, recording:
     )
 
 
-@router.post("/email/confirm", status_code=204, responses=FOLLOWED | errors(EmailTaken))
+@router.post("/email/confirm", status_code=204, responses=FOLLOWED)
 async def confirm_email(body: FollowedLink, recovery: RecoveryDep, recording: RecordingDep) -> None:
     """The address that the link went to is the user's, and the one that he signs in with."""
     await handlers.confirm_email(recovery, body.token.get_secret_value(), recording)

@@ -84,14 +84,15 @@ async def confirm_own(recovery: Recovery, caller: Caller, address: str | None = 
 
 
 async def set_password(recovery: Recovery, kind: LetterKind, text: str, password: str, recording: Recording) -> None:
-    """Follow an invitation or a link to a new password, which ends all sessions.
+    """Follow an invitation or a link to a new password, which ends all sessions. Of several who were invited to one
+    address the first to accept has it.
 
-    Raises LinkNotGood, PasswordTooEasy (then the link stays good).
+    Raises LinkNotGood, PasswordTooEasy (then the link stays good), EmailTaken.
     """
     user, token = await _followed(recovery, kind, text)
     await recording.asked_by(Author(user.id), user.partner_id, None)
     password_hash = await recovery.identity.passwords.hash(password, user.email, user.name)
-    change = {"password_hash": password_hash, "email_verified": True}
+    change = {"password_hash": password_hash, **_address(token)}
     is_first = kind is LetterKind.INVITATION
     news = None if is_first else await letter_to(recovery.identity, user, LetterKind.PASSWORD_CHANGED)
     await _spend(recovery, user, token, change, news, sign_out=True)
@@ -106,7 +107,12 @@ async def confirm_email(recovery: Recovery, text: str, recording: Recording) -> 
     await recording.asked_by(Author(user.id), user.partner_id, None)
     is_new = token.address != user.email
     news = await letter_to(recovery.identity, user, LetterKind.EMAIL_CHANGED) if is_new else None
-    await _spend(recovery, user, token, {"email": token.address, "email_verified": True}, news, sign_out=False)
+    await _spend(recovery, user, token, _address(token), news, sign_out=False)
+
+
+def _address(token: MailedToken) -> dict[str, Any]:
+    """Of whoever followed a link."""
+    return {"email": token.address, "invited_as": None, "email_verified": True}
 
 
 async def _mail(recovery: Recovery, user: User, kind: LetterKind, *, address: str | None = None) -> None:
