@@ -7,13 +7,15 @@ from fastapi.exceptions import RequestValidationError
 
 NO_JSON = "Send the body as JSON, with the header `Content-Type: application/json`."
 NO_FILE = "Send the file itself as the body, with its own `Content-Type`, and not as JSON."
+MOST_PLACES = 100
+"""So many are listed."""
 
 
 def wrongs(error: RequestValidationError) -> list[dict[str, str]]:
     """Each with its `place`, the `problem` and the `rule`; none repeats what was sent."""
     return [
         {"place": "/".join(map(str, _place(one, error.body))), "problem": _words(one, error.body), "rule": one["type"]}
-        for one in cast(Sequence[Mapping[str, Any]], error.errors())
+        for one in cast(Sequence[Mapping[str, Any]], error.errors()[:MOST_PLACES])
     ]
 
 
