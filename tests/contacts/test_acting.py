@@ -72,6 +72,25 @@ async def test_logs_and_spans_say_who_acted(platform: Platform) -> None:
     assert str(ZOFIA["email"]) not in contacts.log_text()
 
 
+async def test_what_takes_long_is_told_as_it_ended(platform: Platform) -> None:
+    """E6: a file of thousands of persons is no unknown deed because it took longer than a process is missed."""
+    apart = unique("long")
+    identity = await platform.service("identity", instance=apart)
+    contacts = await platform.service("contacts", instance=apart, AUDIT_UNKNOWN_SECONDS="0.4")
+    partner = unique("prt")
+    acting = contacts.tokens.acting(partner)
+    await until_let_in(contacts, acting)
+    rows = "".join(f"Ann,Kowal {number},a{number}@x.example.com\n" for number in range(4_000))
+    headers = acting | {"content-type": "text/csv"}
+    done = await contacts.http.post(
+        "/persons/import", content=f"first_name,last_name,email\n{rows}", headers=headers, timeout=60
+    )
+    assert done.json()["added"] == 4_000
+    reader = contacts.tokens.headers(partner, Permission.AUDIT_READ)
+    [told] = await until(identity, reader, lambda one: one["action"] == "POST /persons/import", 1)
+    assert (told["outcome"], told["status"]) == ("done", 200)
+
+
 async def test_every_change_while_acting_is_in_the_audit_log_though_the_process_was_killed(platform: Platform) -> None:
     """E6, F6: exactly once, whether the answer arrived or not; and nothing is there that nobody asked for."""
     apart = unique("killed")

@@ -22,7 +22,7 @@ from pymongo.errors import PyMongoError
 
 from common.audit import storage as audit
 from common.audit.handlers import Journal
-from common.audit.jobs import telling
+from common.audit.jobs import prolonging, telling
 from common.audit.requests import Recorded
 from common.auth import Revocations, TokenCheck, TrustedKeys
 from common.bodies import LimitedBodies
@@ -86,7 +86,7 @@ def service_app(
     journal = Journal(audit.AuditOutbox(mongo, timedelta(seconds=settings.audit_unknown_seconds)), kafka, name)
     letters = DeadLetters(dead_letters.DeadLetterStore(mongo), kafka)
     kept = timedelta(days=settings.dead_letters_kept_days)
-    jobs = [*jobs, *dead_letter_jobs(letters, name, kept), telling(journal)]
+    jobs = [*jobs, *dead_letter_jobs(letters, name, kept), telling(journal), prolonging(journal)]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:

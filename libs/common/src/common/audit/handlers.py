@@ -5,7 +5,7 @@ done and is not in the log.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -24,23 +24,37 @@ Details = Mapping[str, list[str]]
 
 @dataclass
 class Journal:
-    """What the use cases work with. `due` is set when something can be told."""
+    """What the use cases work with. `due` is set when something can be told; `in_hand` are the deeds that this process
+    has begun and not ended."""
 
     store: AuditOutbox
     kafka: Kafka
     service: str
     due: asyncio.Event = field(default_factory=asyncio.Event)
+    in_hand: set[str] = field(default_factory=lambda: set[str]())
 
 
 async def begin(journal: Journal, deed: Deed, details: Details) -> None:
     """Keep a deed that will be done now. Raises a PyMongoError, and then it must not be done."""
     await journal.store.begin(deed, details, current_traceparent())
+    journal.in_hand.add(deed.id)
 
 
 async def end(journal: Journal, deed: Deed, outcome: Outcome, status: int) -> None:
     """Say what came of it."""
     await journal.store.end(deed.id, outcome, status, datetime.now(UTC))
     journal.due.set()
+
+
+def over(journal: Journal, ids: Iterable[str]) -> None:
+    """Nothing more is going to be said of these: what was not, becomes known as unknown."""
+    journal.in_hand.difference_update(ids)
+
+
+async def prolong(journal: Journal) -> None:
+    """What came of deeds that are done at this moment is not unknown, however long they take."""
+    if journal.in_hand:
+        await journal.store.prolong(list(journal.in_hand), datetime.now(UTC))
 
 
 async def record(

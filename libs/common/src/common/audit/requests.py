@@ -25,11 +25,12 @@ class Recording:
     """What one request leaves in the audit log. Whoever knows who asks says so with `asked_by`, before anything is
     done; of a request of which nobody does, nothing is kept."""
 
-    __slots__ = ("_deeds", "_details", "_is_kept", "_journal", "_scope", "asker")
+    __slots__ = ("_begun", "_deeds", "_details", "_is_kept", "_journal", "_scope", "asker")
 
     def __init__(self, journal: Journal, scope: Scope) -> None:
         self._journal = journal
         self._scope = scope
+        self._begun: list[str] = []
         self._deeds: list[Deed] = []
         self._details: dict[str, list[str]] = {}
         self._is_kept = False
@@ -89,6 +90,11 @@ class Recording:
 
     async def _begin(self, deed: Deed) -> None:
         await handlers.begin(self._journal, deed, self._details)
+        self._begun.append(deed.id)
+
+    def over(self) -> None:
+        """The request is done with, whatever came of it."""
+        handlers.over(self._journal, self._begun)
 
     def _new_deed(self, author: Author, partner_id: str, session_id: str | None) -> Deed:
         parameters: Mapping[str, Any] = self._scope.get("path_params", {})
@@ -130,9 +136,12 @@ class Recorded:
                     await recording.answered(status)
             await send(message)
 
-        await self._app(scope, receive, answer)
-        if status >= _NOT_DONE:  # after the answer, which must not take longer for a user who is there
-            await recording.answered(status)
+        try:
+            await self._app(scope, receive, answer)
+            if status >= _NOT_DONE:  # after the answer, which must not take longer for a user who is there
+                await recording.answered(status)
+        finally:
+            recording.over()
 
 
 async def _recording(request: Request) -> Recording:

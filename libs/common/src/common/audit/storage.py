@@ -11,19 +11,24 @@ INDEXES = [Index("audit_outbox", (("due_at", 1),))]
 
 class AuditOutbox:
     """A document for each deed, written before it is done. It is due when it is known what came of it, and at
-    `unknown_after` in any case: then whoever should have said so is gone."""
+    `unknown_after` in any case: then whoever should have said so, and is at it no more, is gone."""
 
     def __init__(self, mongo: Mongo, unknown_after: timedelta) -> None:
         self._deeds = mongo.shared("audit_outbox")
-        self._unknown_after = unknown_after
+        self.unknown_after = unknown_after
 
     async def begin(self, deed: Deed, details: Mapping[str, list[str]], trace: str | None) -> None:
-        due_at = deed.at + self._unknown_after
+        due_at = deed.at + self.unknown_after
         await self._deeds.insert_one(_document(deed, Outcome.UNKNOWN, None, due_at, details, trace))
 
     async def detail(self, ids: Sequence[str], details: Mapping[str, list[str]]) -> None:
         """Say more of deeds, before they are done."""
         await self._deeds.update_many({"_id": {"$in": list(ids)}}, {"$set": {"details": dict(details)}})
+
+    async def prolong(self, ids: Sequence[str], now: datetime) -> None:
+        """Whoever does these is still at it; a no-op for what has ended."""
+        query = {"_id": {"$in": list(ids)}, "status": None}
+        await self._deeds.update_many(query, {"$set": {"due_at": now + self.unknown_after}})
 
     async def end(self, deed_id: str, outcome: Outcome, status: int, now: datetime) -> None:
         """Say what came of it; a no-op when it was told already."""
