@@ -3,6 +3,8 @@
 import asyncio
 import re
 from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -90,6 +92,35 @@ async def test_each_address_is_told_of_its_own_events_and_a_repeated_event_is_no
     await io.publish(OrderCreated(partner_id=partner, order_number="O-3"), event_id=unique("e"))
     found = await requested.wait_for(lambda e: e.data.partner_id == partner, count=3)
     assert orders_in(found[2].data) == ["O-3"]
+
+
+async def test_a_digest_that_cannot_be_made_holds_up_no_other(platform: Platform) -> None:
+    """A6, F6: for instance because a document of it was broken; the one of another partner that is due later leaves, and
+    the broken one does once it is mended."""
+    service = await platform.service("notifications", instance="broken-digest")
+    io = service.io
+    partners = [await announce_partner(io) for _ in range(2)]
+    for partner in partners:
+        mia = await announce_person(io, partner, "manager")
+        await knows(service, partner, mia.email)
+        await collects(service, partner, seconds=600)
+        event_id = unique("e")
+        await io.publish(OrderCreated(partner_id=partner, order_number="O-1"), event_id=event_id)
+        await eventually(partial(_is_collected, service, partner, event_id))
+    decisions, broken = service.database["decisions"], {"partner_id": partners[0]}
+    [addressed] = (await decisions.find_one(broken) or {})["to"]
+    assert (await decisions.update_one(broken, {"$unset": {"to.0.reasons": ""}})).modified_count == 1
+    for partner in partners:
+        await decisions.update_one({"partner_id": partner}, {"$set": {"digest.until": datetime.now(UTC)}})
+    requested = io.follow(MessageRequested)
+    await requested.wait_for(lambda e: e.data.partner_id == partners[1])
+    await eventually(lambda: '"item_failed"' in service.log_text())
+    await decisions.update_one(broken, {"$set": {"to": [addressed], "digest.until": datetime.now(UTC)}})
+    await requested.wait_for(lambda e: e.data.partner_id == partners[0])
+
+
+async def _is_collected(service: Service, partner: str, event_id: str) -> bool:
+    return (await became_of(service, partner, event_id)).get("status") == "decided"
 
 
 async def test_an_sms_is_not_collected(platform: Platform) -> None:

@@ -17,6 +17,7 @@ LEFT_BEHIND_SECONDS = 2.0
 
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Stopped(Exception):
@@ -59,6 +60,23 @@ async def taking_turns(items: Iterable[T]) -> list[T]:
         found.append(item)
         await asyncio.sleep(0)
     return found
+
+
+async def each_alone(
+    name: str, items: Iterable[T], work: Callable[[T], Awaitable[R]], failed: Callable[[T], Awaitable[None]]
+) -> list[R]:
+    """What `work` makes of each of `items`, one after the other. One that it fails for keeps none of the others from
+    being done: it is logged, and `failed` puts it aside. Raises only own trouble, which is everybody's."""
+    done: list[R] = []
+    for item in items:
+        try:
+            done.append(await work(item))
+        except Exception as error:
+            if is_own_trouble(error):
+                raise
+            log.error("item_failed", job=name, error=error_code(error))
+            await failed(item)
+    return done
 
 
 class Pace:

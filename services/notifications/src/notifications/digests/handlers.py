@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from common.ids import computed_id
+from common.jobs import each_alone
 from notifications.digests.storage import Collected
 from notifications.domain import Addressed, Decision, Line, Occurrence, message_id
 from notifications.handlers import Notifications, occurrence_id
@@ -17,6 +18,8 @@ from notifications.messages import MOST_LINES, SOURCE, message_record
 LOOK = 500
 TAKE_OVER = timedelta(seconds=4)
 """A digest that another replica began is left to it for so long."""
+PUT_ASIDE = timedelta(minutes=1)
+"""One that cannot be made is tried again after this; meanwhile it is in nobody's way."""
 
 
 @dataclass
@@ -28,9 +31,14 @@ class Digests:
 
 
 async def send_due(digests: Digests, now: datetime) -> int:
-    """Send the digests that are due, at most one of each kind and partner; returns how many."""
+    """Send the digests that are due, at most one of each kind and partner; returns how many. One that cannot be made
+    holds up no other."""
+
+    async def put_aside(one: tuple[str, str]) -> None:
+        await digests.collected.make_due(*one, now + PUT_ASIDE)
+
     due = await digests.collected.due_of_all_partners(now, LOOK)
-    return sum([await _send_next(digests, partner_id, kind_id, now) for partner_id, kind_id in due])
+    return sum(await each_alone("digests", due, lambda one: _send_next(digests, *one, now), put_aside))
 
 
 async def _send_next(digests: Digests, partner_id: str, kind_id: str, now: datetime) -> bool:

@@ -31,10 +31,10 @@ class Collected:
         )
         return list(dict.fromkeys([(document["partner_id"], document["kind"]) async for document in found]))
 
-    async def make_due(self, partner_id: str, kind: str, now: datetime) -> None:
-        """Let what is collected leave now."""
+    async def make_due(self, partner_id: str, kind: str, at: datetime) -> None:
+        """Let what is collected leave then."""
         pending = {"digest.pending": True, "digest.of": settings_id(partner_id, kind)}
-        await self._decisions.of(partner_id).update_many(pending, {"$set": {"digest.until": now}})
+        await self._decisions.of(partner_id).update_many(pending, {"$set": {"digest.until": at}})
 
     async def digests_before(self, partner_id: str, kind: str) -> int:
         """How many digests were finished."""
