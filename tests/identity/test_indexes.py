@@ -43,7 +43,7 @@ async def mongo(platform: Platform) -> AsyncIterator[Mongo]:
 QUERIES: dict[str, Callable[[Mongo], Awaitable[Any]]] = {
     "who signs in": lambda mongo: Store(mongo).user_by_email_of_all_partners("a@x.example"),
     "who was invited": lambda mongo: Store(mongo).add_user(USER),
-    "letters that wait": lambda mongo: LetterStore(mongo).waiting(50),
+    "letters that wait": lambda mongo: LetterStore(mongo).waiting(NOW, 50),
     "who follows a link": lambda mongo: RecoveryStore(mongo).follows_of_all_partners("usr_1", LetterKind.INVITATION),
     "whose passkey it is": lambda mongo: PasskeyStore(mongo).shown_of_all_partners("1"),
     "users": lambda mongo: Store(mongo).users_of("prt_1", "usr_1", 50),

@@ -95,7 +95,7 @@ async def test_each_address_is_told_of_its_own_events_and_a_repeated_event_is_no
 
 
 async def test_a_digest_that_cannot_be_made_holds_up_no_other(platform: Platform) -> None:
-    """A6, F6: for instance because a document of it was broken; the one of another partner that is due later leaves, and
+    """A6, F6: for instance because a document of it is broken; the one of another partner that is due later leaves, and
     the broken one does once it is mended."""
     service = await platform.service("notifications", instance="broken-digest")
     io = service.io

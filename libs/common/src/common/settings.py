@@ -85,7 +85,7 @@ class ServiceSettings(KafkaSettings):
         default=10, ge=1, description="lines about refused requests, of each reason; the next says how many more"
     )
     audit_unknown_seconds: float = Field(
-        default=60, gt=0, description="an audited request whose process is gone is told with an unknown outcome after this"
+        default=60, gt=0, description="an audited request whose process is gone is told as unknown after this"
     )
 
     token_issuer: str = "https://identity.switchboard"  # noqa: S105

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from common.events import Content, EventRef, MessageRequested, Recipient, encode
+from common.events import Content, EventRef, MessageRequested, Outgoing, Recipient, encode
 from common.ids import computed_id, new_id
+from common.jobs import each_alone
 from common.kafka.connection import Kafka
 from common.keyring import Keyring
 from common.telemetry import current_traceparent
@@ -17,6 +18,8 @@ from identity.mails.storage import LetterStore
 SOURCE = "/identity"
 PRIORITY = 0
 USERS_AT_ONCE = 100
+PUT_OFF = timedelta(minutes=1)
+"""A letter that cannot be made is tried again after this."""
 
 
 @dataclass
@@ -63,13 +66,20 @@ def write(
 
 
 async def send(mails: Mails) -> int:
-    """Let the letters of some users leave; returns how many did. Whoever does it again sends the same messages."""
-    if letters := await mails.store.waiting(USERS_AT_ONCE):
-        requests = [(_request(mails, user_id, letter), letter.trace) for user_id, letter in letters]
-        await mails.kafka.publish(
-            [encode(one, event_id=one.message_id, source=SOURCE, trace=trace_) for one, trace_ in requests]
-        )
-        await mails.store.have_left(letters)
+    """Let the letters of some users leave; returns how many did. Whoever does it again sends the same messages. One
+    that cannot be made, for instance because its key is gone, holds up no other."""
+    now = datetime.now(UTC)
+
+    async def made(one: tuple[str, Letter]) -> tuple[tuple[str, Letter], Outgoing]:
+        request = _request(mails, *one)
+        return one, encode(request, event_id=request.message_id, source=SOURCE, trace=one[1].trace)
+
+    async def put_off(one: tuple[str, Letter]) -> None:
+        await mails.store.put_off(*one, now + PUT_OFF)
+
+    if letters := await each_alone("letters", await mails.store.waiting(now, USERS_AT_ONCE), made, put_off):
+        await mails.kafka.publish([record for _, record in letters])
+        await mails.store.have_left([one for one, _ in letters])
     return len(letters)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 from pymongo import UpdateOne
 
@@ -23,10 +24,17 @@ class LetterStore:
     def __init__(self, mongo: Mongo) -> None:
         self._users = mongo.collection("users").of_all_partners
 
-    async def waiting(self, limit: int) -> list[tuple[str, Letter]]:
+    async def waiting(self, now: datetime, limit: int) -> list[tuple[str, Letter]]:
         """Letters that have not left, each with its user's id; those of `limit` users."""
-        found = self._users.find(_ARE_WAITING, limit=limit)
-        return [(document["_id"], _letter(one)) async for document in found for one in document["letters"]]
+        due = {"letters": {"$elemMatch": {"put_off_until": {"$not": {"$gt": now}}}}}
+        found = [document async for document in self._users.find(_ARE_WAITING | due, limit=limit)]
+        letters = [(document["_id"], one) for document in found for one in document["letters"]]
+        return [(user_id, _letter(one)) for user_id, one in letters if one.get("put_off_until", now) <= now]
+
+    async def put_off(self, user_id: str, letter: Letter, until: datetime) -> None:
+        """It cannot leave now: until then it is in no other's way."""
+        query = {"_id": user_id, "letters.id": letter.id}
+        await self._users.update_one(query, {"$set": {"letters.$.put_off_until": until}})
 
     async def have_left(self, letters: Sequence[tuple[str, Letter]]) -> None:
         """They have left: nothing of them is kept."""
@@ -59,5 +67,5 @@ def _fields(token: MailedToken) -> Document:
 
 
 def _letter(document: Document) -> Letter:
-    fields = {name: value for name, value in document.items() if name != "kind"}
+    fields = {name: value for name, value in document.items() if name not in ("kind", "put_off_until")}
     return Letter(kind=LetterKind(document["kind"]), **fields)
