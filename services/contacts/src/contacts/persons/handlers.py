@@ -109,32 +109,36 @@ async def import_persons(desk: PersonDesk, caller: Caller, rows: Sequence[Row], 
     Repeating a file adds nobody: the row itself is the idempotency key. In a dry run nothing is written.
     """
     country = await desk.partners.country(caller.partner_id)
-    wanted, rejected = _sorted_out(await taking_turns(_in_region(row, country) for row in rows))
-    known = await desk.persons.with_emails(caller.partner_id, [person.email for person in wanted.values()])
-    there = {_key(person) for person in known} | await desk.persons.imported(caller.partner_id, [*wanted])
+    wanted, rejected = _sorted_out(await taking_turns(_keyed(row, country) for row in rows))
+    there = await desk.persons.imported(caller.partner_id, [*wanted])
+    async for known in desk.persons.with_emails(caller.partner_id, [person.email for person in wanted.values()]):
+        there |= {_key(person) for person in known}
     fresh = [(key, person) for key, person in wanted.items() if key not in there]
     added = len(fresh) if dry_run else await _add_all(desk, caller, fresh)
     return Imported(added, len(rows) - len(rejected) - added, rejected)
 
 
-def _in_region(row: Row, country: str | None) -> Row:
-    """The row with the phone in E.164, or why that cannot be."""
+def _keyed(row: Row, country: str | None) -> tuple[str, Row]:
+    """What identifies the row, and the row with the phone in E.164, or why that cannot be."""
     line, person = row
     try:
-        return line, person if isinstance(person, list) else person.in_region(country)
+        if not isinstance(person, list):
+            person = person.in_region(country)
+            return _key(person), (line, person)
     except BadPhone as error:
-        return line, [f"phone: {error.detail}"]
+        person = [f"phone: {error.detail}"]
+    return "", (line, person)
 
 
-def _sorted_out(rows: Sequence[Row]) -> tuple[dict[str, Person], list[Rejected]]:
+def _sorted_out(rows: Sequence[tuple[str, Row]]) -> tuple[dict[str, Person], list[Rejected]]:
     """(persons by what identifies a row, rows that cannot be taken)."""
     wanted: dict[str, Person] = {}
     rejected: list[Rejected] = []
-    for line, row in rows:
+    for key, (line, row) in rows:
         if isinstance(row, list):
             rejected.append((line, row))
         else:
-            wanted.setdefault(_key(row), row)
+            wanted.setdefault(key, row)
     return wanted, rejected
 
 
