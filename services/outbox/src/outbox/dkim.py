@@ -49,7 +49,6 @@ def _relaxed(line: str) -> str:
 
 
 def trimmed(body: bytes) -> bytes:
-    """The body in the form that is hashed: one end of a line at its end (RFC 6376, 3.4.3)."""
-    while body.endswith(b"\r\n\r\n"):
-        body = body[:-2]
-    return body if body.endswith(b"\r\n") else body + b"\r\n"
+    """The body in the form that is hashed: one end of a line at its end (RFC 6376, 3.4.3). Ours have no bare CR or LF;
+    a text may end in very many lines."""
+    return body.rstrip(b"\r\n") + b"\r\n"
