@@ -1,15 +1,16 @@
 """What a returned mail says: delivery status notifications (RFC 3464), made by every mail server a little differently.
 
-Whatever comes, an answer comes of it, in bounded time: the parser is given no more levels than real reports have, and
-the old policy, which reads headers without understanding them.
+Whatever comes, an answer comes of it, in bounded time: the parser is given no more levels and lines than real reports
+have, short headers, and the old policy, which reads headers without understanding them.
 """
 
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.message import Message
 from email.parser import HeaderParser
+from email.policy import Compat32
 from itertools import islice
 
 from outbox.reports.domain import Ignored, Report, Verdict, in_words
@@ -17,6 +18,8 @@ from outbox.return_paths import Returned, ReturnPaths
 
 READ_BYTES = 500_000
 """What a report says stands before the mail that it returns, which may be large."""
+MOST_LINES = 20_000
+"""The same of lines: each costs something for every level of parts."""
 MOST_PARTS = 100
 MOST_RECIPIENTS = 100
 MOST_HEADERS = 200
@@ -25,14 +28,26 @@ ADDRESSED = ("to", "delivered-to", "x-original-to", "envelope-to", "return-path"
 """Headers that may hold the address that a mail was returned to; the last two are of the mail that comes back."""
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 _BLANK_LINE = re.compile(r"\r?\n\r?\n")
+_LINE_END = re.compile(rb"\r\n?|\n")
 _ACTIONS = {"failed": Verdict.FAILED, "delayed": Verdict.PENDING, "delivered": Verdict.DELIVERED}
 
 Mime = Message
 
 
+class _Short(Compat32):
+    """Of a header the beginning: to take its parameters apart costs the square of its length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:MOST_LINE]
+
+
+_POLICY = _Short()
+
+
 def understand(raw: bytes, return_paths: ReturnPaths, now: datetime) -> tuple[Returned, Report] | Ignored:
     """Which attempt a mail is about and what it reports of it, or why that is not to be known."""
-    raw = raw[:READ_BYTES]
+    raw = _beginning(raw[:READ_BYTES])
     if raw.lower().count(b"content-type") > MOST_PARTS:
         return Ignored.UNREADABLE
     try:
@@ -41,8 +56,14 @@ def understand(raw: bytes, return_paths: ReturnPaths, now: datetime) -> tuple[Re
         return Ignored.UNREADABLE
 
 
+def _beginning(raw: bytes) -> bytes:
+    """Its first lines."""
+    behind = next(islice(_LINE_END.finditer(raw), MOST_LINES, None), None)
+    return raw[: behind.start()] if behind else raw
+
+
 def _understand(raw: bytes, return_paths: ReturnPaths, now: datetime) -> tuple[Returned, Report] | Ignored:
-    message = message_from_bytes(raw, policy=policy.compat32)
+    message = message_from_bytes(raw, policy=_POLICY)
     parts = list(_parts(message))
     report = _report(parts, now)
     if report is None:
@@ -117,7 +138,7 @@ def _text(part: Mime) -> str:
 
 
 def _headers(text: str) -> Mime:
-    return HeaderParser(policy=policy.compat32).parsestr(text)
+    return HeaderParser(policy=_POLICY).parsestr(text)
 
 
 def _addresses(headers: Mime) -> str:
