@@ -129,6 +129,20 @@ async def test_a_lost_answer_is_a_doubt_only_where_the_gateway_does_not_know_rep
         assert len(gateway.accepted) == (1 if header else 2)
 
 
+async def test_a_status_counts_though_the_rest_of_the_answer_is_lost(platform: Platform) -> None:
+    """B10: the gateway says that it has the text, and would send it again if it were asked again."""
+    outbox = await quick(platform)
+    async with listening(Gateway()) as gateway:
+        partner, _ = await add_account(outbox, http_fields(gateway))
+        wanted = sms(partner)
+        cut = Scripted(202, b'{"result": {"id": "gw-1"}}', {"Content-Length": "1000"}, after=True)
+        gateway.script[wanted.recipient.address] = [cut]
+        await request(outbox, wanted)
+        [row] = await settled(outbox, partner, "SENT")
+        assert (row["attempts"], row["possible_duplicate"], len(gateway.accepted)) == (1, False, 1)
+        assert (await detail(outbox, partner, wanted.message_id))["provider_id"] == "gw-1"
+
+
 async def test_what_one_gateway_may_have_is_a_doubt_once_another_gets_it(platform: Platform) -> None:
     """B10: only the gateway that has it would know it again."""
     outbox = await platform.service("outbox", instance="moved", RETRY_SCHEDULE_SECONDS="60")

@@ -22,7 +22,7 @@ from outbox.domain import Answer, HostRefused, Outcome
 from outbox.faults import words_for
 from outbox.gateway_answers import points_left, retry_after_of, understand_http, understand_smsapi
 from outbox.mime import Mail
-from outbox.streams import Stream, beginning, http_over, open_stream
+from outbox.streams import Stream, http_over, open_stream, read_beginning
 from outbox.via import HttpGateway, SmsApi
 
 _PLACEHOLDER = re.compile(r"\{(to|text|sender|id|channel)\}")
@@ -115,20 +115,23 @@ class GatewayConnection:
     async def _ask(
         self, method: str, url: str, content: bytes, headers: Mapping[str, str]
     ) -> tuple[int, bytes, float | None] | Answer:
-        """(status, the beginning of the body, seconds to wait); or what a lost answer means."""
+        """(status, the beginning of the body, seconds to wait); or what a lost answer means. One that breaks off behind
+        its status is none of SMSAPI, whose body says what it is."""
         headers = {"Host": urlsplit(url).netloc, "Accept": _JSON, "Content-Length": str(len(content)), **headers}
         request = httpcore.Request(method, url, headers=[*headers.items(), *self._proof().items()], content=content)
+        response, body = None, bytearray()
         try:
             async with asyncio.timeout(self._rules.timeout):
                 response = await self._http.handle_async_request(request)
-                body = await beginning(response)
+                await read_beginning(response, body)
         except (httpcore.ProtocolError, httpcore.NetworkError, OSError, TimeoutError) as error:
             self.close()
-            words = "did not answer in time" if isinstance(error, TimeoutError) else "broke off the conversation"
-            return Answer(Outcome.UNKNOWN, reply=f"the gateway {words}")
+            if response is None or isinstance(self._via, SmsApi):
+                words = "did not answer in time" if isinstance(error, TimeoutError) else "broke off the conversation"
+                return Answer(Outcome.UNKNOWN, reply=f"the gateway {words}")
         asked = [value.decode("ascii", "replace") for name, value in response.headers if name.lower() == b"retry-after"]
         retry_after = retry_after_of(asked[0], datetime.now(UTC), self._rules.longest_wait) if asked else None
-        return response.status, body, retry_after
+        return response.status, bytes(body), retry_after
 
     def _proof(self) -> dict[str, str]:
         """The header that says who we are."""

@@ -32,15 +32,13 @@ def http_over(stream: "Stream", url: str) -> httpcore.AsyncHTTP11Connection:
     return httpcore.AsyncHTTP11Connection(httpcore.URL(url).origin, stream)
 
 
-async def beginning(response: httpcore.Response) -> bytes:
-    """The body, as far as it is read. What is longer is cut, and its connection closed."""
-    body = b""
+async def read_beginning(response: httpcore.Response, body: bytearray) -> None:
+    """Put into `body` what comes, also if it breaks off. What is longer is cut, and its connection closed."""
     async for part in response.aiter_stream():
-        body += part
-        if len(body) > MOST_ANSWER_BYTES:
+        body += part[: MOST_ANSWER_BYTES - len(body)]
+        if len(body) == MOST_ANSWER_BYTES:
             break
     await response.aclose()
-    return body[:MOST_ANSWER_BYTES]
 
 
 @cache

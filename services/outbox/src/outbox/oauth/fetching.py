@@ -11,7 +11,7 @@ from outbox.connect import Network
 from outbox.domain import Answer, HostRefused, Outcome
 from outbox.faults import words_for
 from outbox.oauth.domain import AccessToken, Grant, understand
-from outbox.streams import beginning, http_over, open_stream
+from outbox.streams import http_over, open_stream, read_beginning
 from outbox.via import OAuth
 
 
@@ -50,7 +50,9 @@ class Endpoints:
         try:
             request = httpcore.Request("POST", url, headers=list(headers.items()), content=form)
             response = await http_over(stream, url).handle_async_request(request)
-            return response.status, await beginning(response)
+            body = bytearray()
+            await read_beginning(response, body)
+            return response.status, bytes(body)
         finally:
             stream.close()
 
