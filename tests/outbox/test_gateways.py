@@ -1,7 +1,7 @@
 """Texts and faxes over HTTP and SMTP: what is sent, tried again, and doubted (B1, B2, B10, B11, C6)."""
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -111,6 +111,29 @@ async def test_an_sms_whose_answer_was_lost_is_asked_for_again_and_sent_once(pla
             assert (len(gateway.accepted), gateway.doubled) == (1, [])
             history = (await detail(outbox, partner, wanted.message_id))["history"]
             assert [one["outcome"] for one in history] == ["unknown", "sent"]
+
+
+@pytest.mark.parametrize("knows_it", [True, False])
+async def test_smsapi_is_doubted_once_it_knows_the_idx_no_more(platform: Platform, knows_it: bool) -> None:
+    """F6: it knows it for a day, and we try for three; where it says that it has the text, there is no doubt."""
+    outbox = await platform.service("outbox", instance="days", RETRY_SCHEDULE_SECONDS="60")
+    async with listening(Gateway()) as gateway:
+        partner, _ = await add_account(outbox, smsapi_fields(gateway))
+        wanted = sms(partner)
+        gateway.script[wanted.recipient.address] = [DROPPED_AFTER]
+        await request(outbox, wanted)
+
+        async def is_unknown() -> bool:
+            return [(row["attempts"], row["possible_duplicate"]) for row in await box(outbox, partner)] == [(1, False)]
+
+        await eventually(is_unknown)
+        a_day_ago = datetime.now(UTC) - timedelta(days=1, minutes=1)
+        await outbox.database["messages"].update_one({"_id": wanted.message_id}, {"$set": {"attempts.0.at": a_day_ago}})
+        if not knows_it:
+            gateway.accepted.clear()
+        await outbox.http.post(f"/messages/{wanted.message_id}/resend", headers=outbox.tokens.headers(partner))
+        [row] = await settled(outbox, partner, "SENT")
+        assert (row["possible_duplicate"], len(gateway.accepted)) == (not knows_it, 1)
 
 
 @pytest.mark.parametrize("header", ["Idempotency-Key", None])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from uuid import uuid4
 
 from aiokafka.errors import KafkaError
@@ -95,7 +96,7 @@ class Results:
         attempt |= {"code": answer.code, "enhanced": answer.enhanced}
         sent = answer.outcome is Outcome.SENT
         change: Document = {"error": None if sent else answer.reply}
-        if answer.outcome is Outcome.UNKNOWN and not account.via.is_idempotent:
+        if _may_be_second(account, message["attempts"], answer, now):
             change["possible_duplicate"] = True
             metrics.POSSIBLE_DUPLICATES.labels(message["channel"]).inc()
         is_final = sent or answer.outcome in FINAL
@@ -206,6 +207,18 @@ class Results:
             await self._store.note_health_of_all_partners(account_id, health)
             if self._health[account_id] is health:  # else more was learned meanwhile
                 del self._health[account_id]
+
+
+def _may_be_second(account: Account, attempts: Sequence[Document], answer: Answer, now: datetime) -> bool:
+    """True when the provider may have the message twice: the answer was lost and it does not know it again, or it may
+    have got it at times so far apart that it had forgotten it (F6)."""
+    is_lost, remembers = answer.outcome is Outcome.UNKNOWN, account.via.remembers
+    if remembers is None:
+        return is_lost and not account.via.is_idempotent
+    is_new = answer.outcome is Outcome.SENT and answer.provider_id  # else it knew it again
+    since_sent = takewhile(lambda one: one["outcome"] != Outcome.SENT, reversed(attempts))
+    at = [one["at"] for one in since_sent if one["outcome"] == Outcome.UNKNOWN] + ([now] if is_lost or is_new else [])
+    return bool(at) and max(at) - min(at) > remembers
 
 
 def _record(result: Result, fact: Fact) -> Outgoing:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ class Smtp:
     kind: ClassVar[str] = "smtp"
     protocol: ClassVar[str] = "smtp"
     is_idempotent: ClassVar[bool] = False
+    remembers: ClassVar[timedelta | None] = None
 
     host: str
     port: int
@@ -66,11 +68,13 @@ class FaxByMail(Smtp):
 
 @dataclass(frozen=True)
 class SmsApi:
-    """SMSAPI's HTTP interface: a message's id is its `idx`, which is accepted once."""
+    """SMSAPI's HTTP interface: a message's id is its `idx`, which is accepted once in a day."""
 
     kind: ClassVar[str] = "smsapi"
     protocol: ClassVar[str] = "http"
     is_idempotent: ClassVar[bool] = True
+    remembers: ClassVar[timedelta | None] = timedelta(days=1)
+    """How long it knows a message again by its id; None: always, if it does."""
 
     url: str
     """Without a path."""
@@ -109,6 +113,7 @@ class HttpGateway:
 
     kind: ClassVar[str] = "http"
     protocol: ClassVar[str] = "http"
+    remembers: ClassVar[timedelta | None] = None
 
     url: str
     body: str
