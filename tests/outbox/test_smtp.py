@@ -272,6 +272,16 @@ async def test_a_refused_sign_in_says_why_and_leaves_no_connection_open() -> Non
         await eventually(lambda: server.open == 0)
 
 
+@pytest.mark.parametrize("told", ["secret", "c2VjcmV0", "AGFubgBzZWNyZXQ="], ids=["open", "by LOGIN", "by PLAIN"])
+async def test_a_server_that_repeats_what_it_was_told_gives_no_secret_away(told: str) -> None:
+    """B11: whoever sees the box would read it, however much stands before it."""
+    reply = f'500 5.5.1 {"x" * 460} unrecognized: "AUTH PLAIN {told}"'
+    async with listening(Scripted({"AUTH": reply}, ["AUTH PLAIN"])) as server:
+        assert (await refusal(server, username="ann")).reply.endswith('AUTH PLAIN …"')
+    async with listening(Scripted({"AUTH": f'500 unrecognized: "{told}"'}, ["AUTH PLAIN"])) as server:
+        assert (await refusal(server, username="ann")).reply == '500 unrecognized: "…"'
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

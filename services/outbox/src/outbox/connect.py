@@ -7,10 +7,11 @@ from functools import cache
 from typing import Any, cast
 
 import aiosmtplib
+from aiosmtplib.auth import auth_login_encode, auth_plain_encode, auth_xoauth2_encode
 from aiosmtplib.errors import SMTPException, SMTPResponseException
 
 from outbox.channels import Refused
-from outbox.domain import Answer, HostRefused, Outcome, Stage, lost, understand
+from outbox.domain import Answer, HostRefused, Outcome, Stage, hidden, lost, understand
 from outbox.faults import words_for
 from outbox.smtp import EXTENSIONS, Connection, Patience
 from outbox.via import Smtp
@@ -109,12 +110,21 @@ async def connect(smtp: Smtp, secret: str | None, network: Network, patience: Pa
     except HostRefused as error:
         answer = Answer(Outcome.ACCOUNT_REFUSED, reply=error.words)
     except SMTPResponseException as error:
-        answer = understand(stage, error.code, error.message)
+        answer = understand(stage, error.code, hidden(error.message, *_written(smtp.username or "", secret)))
     except (SMTPException, OSError, TimeoutError, ValueError) as error:
         answer = lost(stage, f"{smtp.host} {words_for(error)}")
     if client is not None:
         client.close()
     raise Refused(answer)
+
+
+def _written(username: str, secret: str | None) -> list[str]:
+    """The secret as a mail server was told it, which may repeat a command that it does not know."""
+    if not secret:
+        return []
+    _, alone = auth_login_encode(username, secret)
+    encoded = (auth_plain_encode(username, secret), auth_xoauth2_encode(username, secret), alone)
+    return [secret, *(one.decode() for one in encoded)]
 
 
 async def _sign_in(client: aiosmtplib.SMTP, smtp: Smtp, username: str, secret: str) -> None:

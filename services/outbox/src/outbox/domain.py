@@ -169,11 +169,8 @@ class Answer:
     def without(self, *secrets: str | None) -> "Answer":
         """Without our secrets, should somebody repeat them, perhaps in JSON as PHP writes it. Its words are cut after
         that, or a part of one would stay."""
-        reply = self.reply
-        for secret in filter(None, secrets):
-            for written in (secret, secret.replace("/", r"\/")):
-                reply = reply.replace(written, "…")
-        return replace(self, reply=reply[:MOST_WORDS])
+        written = (one for secret in filter(None, secrets) for one in (secret, secret.replace("/", r"\/")))
+        return replace(self, reply=hidden(self.reply, *written)[:MOST_WORDS])
 
     @property
     def refuses_account(self) -> bool:
@@ -296,6 +293,13 @@ def _meaning(stage: Stage, code: int, enhanced: str | None) -> Outcome:
 def lost(stage: Stage, words: str) -> Answer:
     """The connection broke or was silent. Only after the whole message was handed over is the truth unknown."""
     return Answer(Outcome.UNKNOWN if stage is Stage.AFTER_CONTENT else Outcome.TRY_AGAIN, reply=words[:MOST_WORDS])
+
+
+def hidden(words: str, *secrets: str) -> str:
+    """The words without these secrets."""
+    for secret in secrets:
+        words = words.replace(secret, "…")
+    return words
 
 
 def whole(text: str) -> str:
