@@ -62,6 +62,10 @@ def _free(header: str) -> str:
 
 def _complete(body: dict[str, JsonValue]) -> dict[str, JsonValue]:
     text = json.dumps(body)
+    try:
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        raise ValueError("half a character, or what is no number, cannot be sent") from None
     if len(text) > MOST_BODY:
         raise ValueError(f"at most {MOST_BODY} characters")
     if "{to}" not in text or "{text}" not in text:
