@@ -46,6 +46,15 @@ async def test_what_is_new_in_the_mailbox_is_worked_off_and_marked(platform: Pla
         assert "switchboard_mailbox_away 0.0" in (await outbox.http.get("/metrics")).text
 
 
+async def test_a_mailbox_with_very_many_unread_mails_is_read(platform: Platform, mail: MailServer) -> None:
+    """B2: the ids of all of them are more than the client reads in one line, and it could be read no more."""
+    async with mailbox_server() as mailbox:
+        outbox = await reading(platform, mailbox)
+        partner, got = await sent_mail(outbox, mail)
+        mailbox.mails += [bounce_of(got)] + [b"Subject: Hello\r\n\r\n"] * 170_000
+        await settled(outbox, partner, "BOUNCED")
+
+
 async def test_a_mail_that_no_parser_understands_holds_up_no_bounce_behind_it(
     platform: Platform, mail: MailServer
 ) -> None:

@@ -51,8 +51,9 @@ class MailboxServer:
     def _answer(self, command: str) -> bytes:
         if command == "CAPABILITY":
             return b"* CAPABILITY IMAP4rev1" + (b" STARTTLS" if self.starttls else b"") + b"\r\n"
-        if command.startswith("UID SEARCH UNSEEN"):
-            new = [str(uid) for uid in range(1, len(self.mails) + 1) if uid not in self.seen]
+        if found := re.match(r"UID SEARCH (?:(\d+):(\d+) )?UNSEEN", command):
+            first, last = int(found.group(1) or 1), int(found.group(2) or len(self.mails))
+            new = [str(uid) for uid in range(first, last + 1) if uid not in self.seen]
             return f"* SEARCH {' '.join(new)}\r\n".encode()
         if found := re.match(r"UID FETCH (\d+) .*<0\.(\d+)>", command):
             uid, most = int(found.group(1)), int(found.group(2))
@@ -61,7 +62,7 @@ class MailboxServer:
             return f"* {uid} FETCH (UID {uid} BODY[]<0> {{{len(part)}}}\r\n".encode() + part + b")\r\n"
         if found := re.match(r"UID STORE (\d+) \+FLAGS\.SILENT \(\\Seen\)", command):
             self.seen.add(int(found.group(1)))
-        return b"* 0 EXISTS\r\n" if command.startswith("SELECT") else b""
+        return f"* {len(self.mails)} EXISTS\r\n".encode() if command.startswith("SELECT") else b""
 
 
 @asynccontextmanager

@@ -14,20 +14,29 @@ from typing import Any
 from outbox.reports.returned import READ_BYTES
 
 MOST_AT_ONCE = 1_000
+SEARCHED_AT_ONCE = 50_000
+"""Mails: an answer about more may have a longer line than `imaplib` reads."""
 TROUBLES = (imaplib.IMAP4.error, OSError)
 """What ends a visit. The next begins as if there had been none."""
 
 
 class Visit:
-    """An open mailbox. Everything raises one of TROUBLES."""
+    """An open mailbox of `count` mails. Everything raises one of TROUBLES."""
 
-    def __init__(self, client: imaplib.IMAP4) -> None:
+    def __init__(self, client: imaplib.IMAP4, count: int = 0) -> None:
         self._client = client
+        self._count = count
 
     def unread(self) -> list[str]:
         """The mails that nobody worked off yet, the oldest first, so many as are done at once."""
-        [found] = _checked(self._client.uid("SEARCH", "UNSEEN"))
-        return (found or b"").decode().split()[:MOST_AT_ONCE]
+        uids: list[str] = []
+        for first in range(1, self._count + 1, SEARCHED_AT_ONCE):
+            last = min(first + SEARCHED_AT_ONCE - 1, self._count)
+            lines = _checked(self._client.uid("SEARCH", f"{first}:{last}", "UNSEEN"))
+            uids += [uid for line in lines for uid in (line or b"").decode().split()]
+            if len(uids) >= MOST_AT_ONCE:
+                break
+        return uids[:MOST_AT_ONCE]
 
     def read(self, uid: str) -> bytes:
         """The beginning of a mail, which stays unread; empty when it is gone."""
@@ -60,11 +69,11 @@ class Mailbox:
         client = self._connected()
         try:
             client.login(self.username, self.password)
-            _checked(client.select(f'"{self.folder}"'))
+            *_, count = _checked(client.select(f'"{self.folder}"'))
         except TROUBLES:
             Visit(client).end()
             raise
-        return Visit(client)
+        return Visit(client, int(count or 0))
 
     def _connected(self) -> imaplib.IMAP4:
         if self.tls == "tls":
