@@ -4,7 +4,8 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from common.events import MessageFailed
 from outbox.reports.callbacks import read, read_smsapi
-from outbox.reports.domain import Verdict
+from outbox.reports.domain import About, Report, Verdict
 from outbox.via import GatewayReports
 from tests.outbox.texting import add_account, detail, http_fields, problem, sms, smsapi_fields
 from tests.support.eventually import eventually
@@ -129,6 +130,23 @@ async def test_a_report_that_comes_before_we_know_the_id_is_not_lost(platform: P
             return await early.count_documents({}) == 0
 
         await eventually(nothing_waits, timeout=15)
+
+
+async def test_early_reports_of_a_busy_account_delay_no_others(platform: Platform) -> None:
+    """B2: its gateway may report on messages of somebody else without end."""
+    outbox = await platform.service("outbox", instance="shared")
+    long_ago = datetime.now(UTC) - timedelta(minutes=30)
+    about = asdict(About("prt_busy", "sms", account_id="acc_busy", provider_id="gw-other"))
+    many = {"partner_id": "prt_busy", "about": about, "report": asdict(Report(Verdict.FAILED, long_ago, "", ""))}
+    many |= {"came_at": long_ago, "due_at": long_ago}
+    await outbox.database["early_reports"].insert_many([{**many, "_id": str(one)} for one in range(20_000)])
+    async with listening(Gateway(delay=1.0)) as gateway:
+        partner, account = await reporting(outbox, gateway)
+        await request(outbox, sms(partner))
+        await eventually(gateway.posts)
+        assert (await report(outbox, account, body_of(("gw-1", "UNDELIV")))).status_code == 200
+        await settled(outbox, partner, "BOUNCED")
+    await outbox.database["early_reports"].delete_many({"partner_id": "prt_busy"})
 
 
 async def test_only_what_the_account_signed_just_now_is_heard(platform: Platform) -> None:
@@ -275,12 +293,14 @@ async def test_a_report_is_found_by_an_index(platform: Platform) -> None:
     now = datetime.now(UTC)
     by_id = {"account_id": "acc_x", "channel": "sms", "attempts.provider_id": "gw-1", "partner_id": "prt_x"}
     untold = {"unannounced": {"$exists": True}, "unannounced.due_at": {"$lte": now}}
-    early = {"due_at": {"$lte": now}}
+    early = {"about.account_id": "acc_x", "due_at": {"$lte": now}}
     for collection, query in (("messages", by_id), ("messages", untold), ("early_reports", early)):
         plan = str(await outbox.database.command("explain", {"find": collection, "filter": query}))
         assert ("IXSCAN" in plan or "EXPRESS_IXSCAN" in plan, "COLLSCAN" in plan) == (True, False), query
     plan = str(await outbox.database.command("explain", {"find": "messages", "filter": by_id}))
     assert "attempts.provider_id" in plan.partition("rejectedPlans")[0].partition("winningPlan")[2]
+    accounts = {"distinct": "early_reports", "key": "about.account_id"}
+    assert "DISTINCT_SCAN" in str(await outbox.database.command("explain", accounts))
 
 
 NAMES = st.sampled_from(["reports", "id", "status", "reason"])

@@ -19,7 +19,7 @@ _BUT_MAILS = ("channel", {"$gt": "email"})
 INDEXES = [
     Index("messages", (("account_id", 1), ("attempts.provider_id", 1)), where=(_BUT_MAILS,)),
     Index("messages", (("unannounced.due_at", 1),), where=(("unannounced", {"$exists": True}),)),
-    Index("early_reports", (("due_at", 1),)),
+    Index("early_reports", (("about.account_id", 1), ("due_at", 1))),
 ]
 _SENT_AGAIN = re.compile(r"-\d{1,3}$")
 """What a gateway's name for a message has behind its id once it failed (`composing.py`)."""
@@ -106,9 +106,15 @@ class ReportStore:
         await insert_new(self._early.of_all_partners, [document])
 
     async def early_of_all_partners(self, now: datetime) -> list[Early]:
-        """Reports that it is time to look at again."""
-        found = self._early.of_all_partners.find({"due_at": {"$lte": now}}, sort=[("due_at", 1)], limit=EARLY_BATCH)
-        return [_early(one) async for one in found]
+        """Reports that it is time to look at again: of each account as many as of the others, so that one whose gateway
+        reports without end what is not ours delays itself alone. Mails have none, and are as one."""
+        accounts = await self._early.of_all_partners.distinct("about.account_id")
+        found: list[Document] = []
+        for account_id in accounts:
+            due = {"about.account_id": account_id, "due_at": {"$lte": now}}
+            most = max(EARLY_BATCH // len(accounts), 1)
+            found += await self._early.of_all_partners.find(due, sort=[("due_at", 1)], limit=most).to_list()
+        return [_early(one) for one in found]
 
     async def look_later(self, early: Early, due_at: datetime) -> None:
         await self._early.of_all_partners.update_one({"_id": early.id}, {"$set": {"due_at": due_at}})
