@@ -67,3 +67,11 @@ async def test_what_stands_in_a_text_is_no_value(platform: Platform) -> None:
     headers = crm.tokens.headers("prt_values") | {"content-type": "application/json"}
     answer = await crm.http.post("/records", content=cut(), headers=headers)
     assert (answer.status_code, answer.json()["note"]) == (201, record["note"])
+
+
+@pytest.mark.parametrize(("path", "status"), [("/accounts", 413), ("/domains", 413), ("/attachments", 401)])
+async def test_only_routes_that_keep_nothing_in_memory_take_more(platform: Platform, path: str, status: int) -> None:
+    """F1: of a file, or of a mail that came back, no more than a part is there at once."""
+    outbox = await platform.service("outbox")
+    answer = await outbox.http.post(path, content=parts(MOST_BYTES // PART + 1), headers={"content-type": "text/csv"})
+    assert answer.status_code == status

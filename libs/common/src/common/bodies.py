@@ -1,5 +1,7 @@
 """How much a request may bring: its body is read before anybody knows who asks."""
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -8,25 +10,27 @@ MOST_VALUES = 10_000
 
 
 class LimitedBodies:
-    """The app, with at most `most` bytes in the body of each request: more is refused (413) before it is in memory."""
+    """The app, with at most `most` bytes in the body of each request: more is refused (413) before it is in memory.
+    `most_at` are paths whose routes take more, since they keep none of it there."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, most_at: Mapping[str, int]) -> None:
         self._app = app
         self._most = most
+        self._most_at = most_at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        size, values = 0, _Values()
+        size, values, most = 0, _Values(), self._most_at.get(scope["path"], self._most)
 
         async def counted() -> Message:
             nonlocal size
             message = await receive()
             part: bytes = message.get("body", b"")
             size += len(part)
-            if size > self._most:
-                raise HTTPException(413, f"Send at most {self._most} bytes in one request.")
+            if size > most:
+                raise HTTPException(413, f"Send at most {most} bytes in one request.")
             if _is_parsed(scope) and values.count(part) > MOST_VALUES:
                 raise HTTPException(413, f"Send at most {MOST_VALUES} values in one request.")
             return message

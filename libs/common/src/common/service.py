@@ -7,7 +7,7 @@ groups, and ends.
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator, Callable, Container, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -71,11 +71,13 @@ def service_app(
     open_while_acting: Container[str] | None = None,
     records_everybody: bool = False,
     most_bytes: int = 0,
+    most_bytes_at: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """The app of `name`. `provides`: what routes ask for with `provided(type)`; `closes`: awaited at the end;
     `open_while_acting`: the routes (`GET /partner`) for whoever acts for somebody else, None for all;
     `records_everybody`: the audit log has every change, and not only those of whoever acts for somebody else;
-    `most_bytes`: what a route of it takes, if that is more than REQUEST_MOST_BYTES."""
+    `most_bytes`: what a route of it takes, if that is more than REQUEST_MOST_BYTES; `most_bytes_at`: what those at
+    these paths take besides, which keep none of it in memory."""
     keys, revocations = TrustedKeys(), Revocations()
     readers: list[tuple[str, Reader]] = [
         ("signing keys", Table(SigningKeyChanged, keys.apply, kafka)),
@@ -126,7 +128,9 @@ def service_app(
         app.include_router(router)
     app.include_router(_health(setup, mongo, kafka, readers, jobs))
     app.state.records_everybody = records_everybody
-    app.add_middleware(LimitedBodies, most=max(settings.request_most_bytes, most_bytes))
+    most = max(settings.request_most_bytes, most_bytes)
+    most_at = {path: most + more for path, more in (most_bytes_at or {}).items()}
+    app.add_middleware(LimitedBodies, most=most, most_at=most_at)
     app.add_middleware(Recorded, journal=journal)
     app.add_middleware(SafeHeaders)
     FastAPIInstrumentor.instrument_app(

@@ -81,5 +81,6 @@ def build(settings: Settings) -> FastAPI:
             *reports_main.jobs(reports, settings),
         ],
         provides=[outbox, attachments, domains, reports, settings],
-        most_bytes=settings.request_most_bytes + settings.most_bytes_streamed,
+        most_bytes=settings.report_most_bytes,
+        most_bytes_at=settings.most_bytes_streamed,
     )  # fmt: skip

@@ -78,9 +78,9 @@ class Settings(ServiceSettings):
     attachments_look_seconds: float = Field(default=60.0, gt=0, description="how often such bytes are looked for")
 
     @property
-    def most_bytes_streamed(self) -> int:
-        """Of a request whose route counts what comes and keeps none of it in memory."""
-        return max(self.inbound_most_bytes, self.report_most_bytes, self.attachment_most_bytes)
+    def most_bytes_streamed(self) -> dict[str, int]:
+        """Of requests at these paths, whose routes count what comes and keep none of it in memory."""
+        return {"/attachments": self.attachment_most_bytes, "/inbound/mail": self.inbound_most_bytes}
 
     @property
     def attachment_origins(self) -> frozenset[str]:
