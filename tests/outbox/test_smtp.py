@@ -125,7 +125,10 @@ async def test_a_kept_connection_that_ended_costs_no_attempt(extensions: tuple[s
         assert (await (await connected(server)).send(mail())).outcome is Outcome.TRY_AGAIN
 
 
-@pytest.mark.parametrize("said", [b"250 and more\r\n", b"250-and more\r\n", b"x", b"no SMTP\r\n"])
+LONG_LINE = b"250-" + b"x" * 60_000 + b"\r\n"
+
+
+@pytest.mark.parametrize("said", [b"250 and more\r\n", b"250-and more\r\n", b"x", b"no SMTP\r\n", LONG_LINE])
 async def test_a_server_that_talks_without_end_is_hung_up_on(said: bytes) -> None:
     """Fairness: also while nothing is asked, or what it says would fill the memory that all accounts share."""
     hung_up = asyncio.Event()

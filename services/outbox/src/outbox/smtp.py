@@ -27,8 +27,7 @@ from outbox.mime import (
 )
 
 MOST_REPLY_BYTES = 64_000
-MOST_UNREAD = 100
-"""Answers; to all that is asked at once there are four."""
+"""Of answers that nobody took yet; to all that is asked at once there are four."""
 CLOSING = 421
 EXTENSIONS = ("pipelining", "size", "smtputf8")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f<>]")
@@ -50,6 +49,7 @@ class Replies(asyncio.Protocol):
         self._transport = transport
         self._buffer = b""
         self._lines: list[str] = []
+        self._untaken = 0
         self._arrived: deque[tuple[int, str]] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._can_write = asyncio.Event()
@@ -65,9 +65,10 @@ class Replies(asyncio.Protocol):
         self._buffer += data
         *lines, self._buffer = self._buffer.split(b"\n")
         for line in lines:
-            self._take(line.rstrip(b"\r").decode("utf-8", "replace"))
-        is_endless = len(self._buffer) > MOST_REPLY_BYTES or len(self._lines) > MOST_REPLY_BYTES // 80
-        if is_endless or len(self._arrived) > MOST_UNREAD:
+            self._untaken += len(line)
+            if self._untaken <= MOST_REPLY_BYTES:
+                self._take(line.rstrip(b"\r").decode("utf-8", "replace"))
+        if self._untaken + len(self._buffer) > MOST_REPLY_BYTES:
             self.is_open = False
         if not self.is_open:
             self._transport.abort()
@@ -109,7 +110,10 @@ class Replies(asyncio.Protocol):
                     await self._waiter
             finally:
                 patience.cancel()
-        return self._arrived.popleft()
+        answer = self._arrived.popleft()
+        if not self._arrived:
+            self._untaken = 0
+        return answer
 
     def _give_up(self) -> None:
         self._has_patience = False  # a part of an answer may have come in this very moment, and woken who waits
