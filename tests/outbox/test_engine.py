@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from pymongo.errors import PyMongoError
 
+from common.events import EventRef
 from common.jobs import Stop
 from common.mongo import Mongo
 from outbox.account_handlers import find_accounts, replace_account
@@ -94,6 +95,24 @@ async def test_a_claim_that_a_first_try_made_lasts_as_long_as_it_is_thought_to(o
         async def is_sent() -> bool:
             found = await mongo.database["messages"].find_one({"_id": wanted.message_id})
             return found is not None and found["status"] == "SENT" and not found["possible_duplicate"]
+
+        await eventually(is_sent)
+        assert len(server.contents) == 1
+
+
+async def test_a_message_about_an_event_of_a_time_without_a_zone_is_sent_once(outbox: Outbox, mongo: Mongo) -> None:
+    """F6: how long its delivery took could not be told, so what the server had said was not written, and it was sent
+    again when its claim had run out."""
+    async with listening(Scripted()) as server, running(outbox):
+        account = await account_at(outbox, server)
+        about = EventRef.model_validate_json('{"source": "/test", "id": "e", "time": "2026-11-23T10:15:00"}')
+        wanted = message(account.partner_id, address(), event=about)
+        await outbox.delivery.take_in([message_document(wanted, account, datetime.now(UTC))], {account.id: account})
+
+        async def is_sent() -> bool:
+            await take_back(outbox)
+            found = await mongo.database["messages"].find_one({"_id": wanted.message_id})
+            return found is not None and found["status"] == "SENT"
 
         await eventually(is_sent)
         assert len(server.contents) == 1

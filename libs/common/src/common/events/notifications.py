@@ -1,9 +1,9 @@
 """What notifications, identity (and later crm) publish: a message that somebody must receive."""
 
-from datetime import datetime
-from typing import Any, ClassVar, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from common.events.envelope import Event
 from common.events.marketplace import Attachments, Identifier, Number
@@ -21,12 +21,19 @@ OrderNumbersField: list[str] = Field(
 )
 
 
+def _with_zone(time: datetime) -> datetime:
+    """A time without a zone is one in UTC, as in an event's envelope: nothing can be compared with it otherwise."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 class EventRef(Event):
     """The event that a message is about: CloudEvents `source` and `id`."""
 
     source: str
     id: str
-    time: datetime = Field(description="When the event was published; delivery time is measured from here.")
+    time: Annotated[datetime, AfterValidator(_with_zone)] = Field(
+        description="When the event was published; delivery time is measured from here."
+    )
 
 
 class Recipient(Event):
