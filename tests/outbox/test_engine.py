@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from pymongo.errors import PyMongoError
 
 from common.events import EventRef
@@ -20,37 +19,14 @@ from outbox.domain import Account, Answer, Outcome, PasswordNeeded
 from outbox.handlers import Outbox, message_document, take_back
 from outbox.items import Item, Reach
 from outbox.lanes import Lane
-from outbox.main import INDEXES, build
 from outbox.queue import NO_ACCOUNT, Queue, claim_document
-from outbox.settings import Settings
 from outbox.via import Smtp
+from tests.outbox.conftest import LEASE
 from tests.outbox.scripted import Scripted, listening
 from tests.outbox.test_lanes import address
-from tests.support.databases import database
 from tests.support.eventually import eventually, unique
 from tests.support.messages import message
 from tests.support.plans import plans_of
-from tests.support.platform import KEYRING, Platform
-
-LEASE = timedelta(seconds=3)
-
-
-@pytest.fixture
-async def mongo(platform: Platform) -> AsyncGenerator[Mongo]:
-    """A database with nothing in it."""
-    async with database(platform, INDEXES) as mongo:
-        yield mongo
-
-
-@pytest.fixture
-def outbox(platform: Platform, mongo: Mongo) -> Outbox:
-    """Wired, and without its jobs."""
-    settings = Settings(
-        mongo_url=SecretStr(platform.mongo_url), mongo_database=mongo.database.name, smtp_ports="*",
-        kafka_bootstrap=platform.kafka_bootstrap, kafka_prefix=platform.prefix, outbox_keyring=SecretStr(KEYRING),
-        lease_seconds=LEASE.total_seconds(), smtp_allowed_inner_hosts="127.0.0.1",
-    )  # fmt: skip
-    return build(settings).state.provided[Outbox]
 
 
 @asynccontextmanager
@@ -178,18 +154,6 @@ async def test_of_messages_that_wait_for_an_account_only_their_partners_are_read
     assert account.partner_id in await outbox.queue.partners_without_account()
     [plan] = await plans_of(mongo, lambda mongo: Queue(mongo).waits_for(account.partner_id, "sms"))
     assert "COLLSCAN" not in plan
-
-
-async def test_an_error_of_ours_leaves_no_connection_that_nobody_uses(outbox: Outbox) -> None:
-    """B9: a lane that thinks it has one never asks with one alone whether the server lets it in."""
-    async with listening(Scripted()) as server:
-        account = await account_at(outbox, server)
-        lane: Lane = outbox.delivery._lane(account)  # pyright: ignore[reportPrivateUsage]
-        document = message_document(message(account.partner_id, address()), account, datetime.now(UTC))
-        del document["content"]
-        lane.take(Item("token", document, datetime.now(UTC), asyncio.get_running_loop().time() + 60))
-        await eventually(lambda: server.count("EHLO") == 1 and lane.in_hand == 0)
-        assert not lane.is_let_in
 
 
 async def test_an_account_is_changed_only_in_the_version_that_was_looked_at(outbox: Outbox) -> None:

@@ -8,12 +8,15 @@ Three families, and what happens to each:
   HTTP answers 503, a subscription stalls in place and tries again.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from aiokafka import errors as kafka
 from pymongo import errors as mongo
 
 from common.authors import Asker
+
+T = TypeVar("T")
 
 PROBLEM_BASE = "https://switchboard.dev/problems/"
 
@@ -150,3 +153,11 @@ def is_own_trouble(error: BaseException) -> bool:
     if isinstance(error, mongo.OperationFailure):
         return error.has_error_label("RetryableWriteError") or error.code in _OURS_TO_MEND
     return False
+
+
+def tried(work: Callable[[], T]) -> T | Exception:
+    """What `work` returns, or the error that it raises: of many things one that is broken shall not cost the others."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001  whatever is wrong with that one
+        return error

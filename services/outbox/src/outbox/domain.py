@@ -302,6 +302,11 @@ def hidden(words: str, *secrets: str) -> str:
     return words
 
 
+def not_made(error_code: str) -> Answer:
+    """A message that we could not make ready, for an error of ours: it is tried again, until it is too old."""
+    return Answer(Outcome.TRY_AGAIN, reply=f"the message could not be made ready, which is our fault ({error_code})")
+
+
 def whole(text: str) -> str:
     """Without halves of characters."""
     return text.encode("utf-8", "replace").decode()

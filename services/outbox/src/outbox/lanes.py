@@ -8,12 +8,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from math import ceil
 
+from common.errors import tried
 from common.logs import error_code, logger
 from outbox.channels import Connection, Refused, Stale
-from outbox.domain import Account, Answer, Outcome
+from outbox.domain import Account, Answer, Outcome, Stage, lost, not_made
 from outbox.items import Item, Reach
 from outbox.mime import Mail
 
@@ -27,7 +29,6 @@ URGENT = PER_CONNECTION
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 30.0
 FEWER_CONNECTIONS_SECONDS = 60.0
 
-
 Connect = Callable[[Account], Awaitable[Connection]]
 Compose = Callable[[Account, Item], Mail]
 Done = Callable[[Account, Item, Answer, Reach], None]
@@ -35,9 +36,10 @@ Done = Callable[[Account, Item, Answer, Reach], None]
 
 @dataclass(slots=True)
 class _Held:
-    """The connection of a sender, which ends with it."""
+    """What a sender has: its connection, which ends with it, and the message that it is about."""
 
     connection: Connection | None = None
+    item: Item | None = None
 
 
 class Lane:
@@ -78,7 +80,8 @@ class Lane:
 
     @property
     def _is_idle(self) -> bool:
-        return self.is_resting or self.is_stopped or self._is_rated_out
+        is_rated_out = asyncio.get_running_loop().time() < self._permitted_from
+        return self.is_resting or self.is_stopped or is_rated_out
 
     @property
     def is_let_in(self) -> bool:
@@ -109,10 +112,6 @@ class Lane:
     @property
     def is_resting(self) -> bool:
         return asyncio.get_running_loop().time() < self._rests_until
-
-    @property
-    def _is_rated_out(self) -> bool:
-        return asyncio.get_running_loop().time() < self._permitted_from
 
     @property
     def is_stopped(self) -> bool:
@@ -169,9 +168,10 @@ class Lane:
     def _staff(self) -> None:
         """Have a sender for each waiting message, up to what the account and its server allow."""
         while len(self._senders) < self._most() and self._waiting.qsize() > len(self._senders) - self._busy:
-            sender = asyncio.create_task(self._send())
+            held = _Held()
+            sender = asyncio.create_task(self._send(held))
             self._senders.add(sender)
-            sender.add_done_callback(self._ended)
+            sender.add_done_callback(partial(self._ended, held))
 
     def _most(self) -> int:
         if self._is_closed or self.is_stopped:
@@ -182,32 +182,32 @@ class Lane:
             return min(self._fewer, self.account.max_connections)
         return self.account.max_connections
 
-    def _ended(self, sender: asyncio.Task[None]) -> None:
+    def _ended(self, held: _Held, sender: asyncio.Task[None]) -> None:
         self._senders.discard(sender)
         if not sender.cancelled() and (error := sender.exception()):
             log.error("sender_failed", account_id=self.account.id, error=error_code(error))
+            if held.item is not None:  # nobody knows how far it came
+                words = f"sending it failed, which is our fault ({error_code(error)})"
+                self._finish(self.account, held.item, lost(Stage.AFTER_CONTENT, words), Reach.NOWHERE)
         self._staff()
 
-    async def _send(self) -> None:
+    async def _send(self, held: _Held) -> None:
         """One sender: a message after another over one connection, until there is none for a while."""
-        held, following = _Held(), None
+        following = None
         try:
             while (item := following or await self._next()) is not None:
                 if self.is_stopped:
                     following = item
                     break
-                is_over = False
+                held.item = item
                 self._busy += 1
                 try:
                     following = self._following() if held.connection is not None else None
                     await self._send_one(item, following, held)
                     following = following if held.connection is not None else None
-                    is_over = True
                 finally:
                     self._busy -= 1
-                    if not is_over:  # an error of ours: the claim must run out, or the message would stay in SENDING
-                        item.until = 0.0
-                        self.in_hand -= 1
+                held.item = None
         finally:
             self._put(following)
             self._let_go(held)
@@ -236,9 +236,14 @@ class Lane:
             while asyncio.get_running_loop().time() < item.until:
                 account = self.account
                 connection = await self._usable(held, account)
+                if asyncio.get_running_loop().time() >= item.until:
+                    continue
+                mail, then = self._mail(account, item), self._mail(account, following) if following else None
+                if isinstance(mail, Answer):
+                    self._finish(account, item, mail, Reach.NOWHERE)
+                    break
                 try:
-                    then = self._mail(account, following) if following else None
-                    answer = await connection.send(self._mail(account, item), then)
+                    answer = await connection.send(mail, then if isinstance(then, Mail) else None)
                 except Stale:
                     continue
                 self._finish(account, item, answer, Reach.INSIDE)
@@ -259,10 +264,14 @@ class Lane:
             self._put(following)
             self._let_go(held)
 
-    def _mail(self, account: Account, item: Item) -> Mail:
-        """The item as a mail of the account as it is when the connection is used."""
+    def _mail(self, account: Account, item: Item) -> Mail | Answer:
+        """The item as a mail of the account as it is when the connection is used, or why it cannot be one now."""
         if item.mail is None or item.composed_for != account.version:
-            item.mail, item.composed_for = self._compose(account, item), account.version
+            made = tried(lambda: self._compose(account, item))
+            if isinstance(made, Exception):
+                log.warning("preparing_failed", account_id=account.id, error=(code := error_code(made)))
+                return not_made(code)
+            item.mail, item.composed_for = made, account.version
         return item.mail
 
     async def _usable(self, held: _Held, account: Account) -> Connection:

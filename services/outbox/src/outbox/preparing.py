@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from common.logs import error_code, logger
 from outbox.attachments.handlers import Attachments, prepare
-from outbox.domain import Answer
+from outbox.domain import Answer, not_made
 from outbox.items import Item, Reach
 from outbox.lanes import Lane
 from outbox.results import Results
@@ -52,9 +52,9 @@ class Preparing:
         lane.in_hand -= 1
         if task.cancelled():
             return
-        if error := task.exception():  # the claim must run out, or the message would stay in SENDING
+        if error := task.exception():
             log.warning("preparing_failed", account_id=lane.account.id, error=error_code(error))
-            item.until = 0.0
+            self._results.add(lane.account, item, not_made(error_code(error)), Reach.NOWHERE)
         elif answer := task.result():
             self._results.add(lane.account, item, answer, Reach.NOWHERE)
         else:

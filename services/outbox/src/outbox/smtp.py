@@ -10,8 +10,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from common.errors import tried
+from common.logs import error_code
 from outbox.channels import Stale
-from outbox.domain import Answer, Outcome, Stage, lost, understand
+from outbox.domain import Answer, Outcome, Stage, lost, not_made, understand
 from outbox.faults import Disconnected, words_for
 from outbox.mime import (
     Incomplete,
@@ -161,7 +163,9 @@ def prepare(mail: Mail, extensions: Mapping[str, str]) -> Transaction | Answer:
     if needs_utf8 and "smtputf8" not in extensions:
         who = Outcome.RECIPIENT_REFUSED if author.isascii() else Outcome.ACCOUNT_REFUSED
         return Answer(who, reply="the mail server does not take addresses that are not ASCII")
-    content = compose(mail)
+    content = tried(lambda: compose(mail))
+    if isinstance(content, Exception):
+        return not_made(error_code(content))
     options = " SMTPUTF8" if needs_utf8 else ""
     if "size" in extensions:
         size, most = len(content) + size_of_attachments(mail), extensions["size"]

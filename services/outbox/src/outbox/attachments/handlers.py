@@ -26,7 +26,7 @@ from outbox.attachments.domain import (
 from outbox.attachments.fetching import Fetcher, NotFetched
 from outbox.attachments.storage import CHUNK_BYTES, Files
 from outbox.domain import Answer, MessageUnknown, Outcome
-from outbox.mime import Enclosed
+from outbox.mime import Enclosed, Incomplete
 
 log = logger(__name__)
 
@@ -160,10 +160,19 @@ async def _fetch(attachments: Attachments, partner_id: str, url: str, name: str)
 
 def enclosed(attachments: Attachments, message: Document) -> tuple[Enclosed, ...]:
     """The attachments of a prepared message, for its mail."""
-    read = partial(attachments.files.read, message["partner_id"])
+    read = partial(_read_for_mail, attachments, message["partner_id"])
     return tuple(
         Enclosed(one["name"], one["type"], one["size"], partial(read, one["id"])) for one in message["attachments"]
     )
+
+
+async def _read_for_mail(attachments: Attachments, partner_id: str, attachment_id: str) -> AsyncIterator[bytes]:
+    """Raises Incomplete when the database is away: the mail has no end then, so nobody can have taken it."""
+    try:
+        async for chunk in attachments.files.read(partner_id, attachment_id):
+            yield chunk
+    except PyMongoError:
+        raise Incomplete from None
 
 
 async def open_one(attachments: Attachments, partner_id: str, message_id: str, number: int) -> Attachment:
