@@ -55,10 +55,12 @@ def _sealed(outbox: Outbox, account: Account) -> Account:
     )
 
 
-async def _release(outbox: Outbox, account: Account) -> None:
-    if account.is_default:
-        await outbox.queue.release(account.partner_id, account.channel, account.id, datetime.now(UTC))
+async def _release(outbox: Outbox, account: Account) -> bool:
+    """True when more waits for the account: `find_accounts` goes on with that."""
+    partner_id, channel, now = account.partner_id, account.channel, datetime.now(UTC)
+    is_more = account.is_default and await outbox.queue.release(partner_id, channel, account.id, now)
     outbox.delivery.look_at(account.id)
+    return is_more
 
 
 async def remove_account(outbox: Outbox, partner_id: str, account_id: str) -> None:
@@ -92,8 +94,9 @@ async def health(outbox: Outbox, partner_id: str) -> list[tuple[Account, Mapping
 
 
 async def find_accounts(outbox: Outbox) -> None:
-    """Release messages whose account was made at the moment they came in."""
-    accounts = await outbox.store.default_accounts_of_all_partners(await outbox.queue.partners_without_account())
-    for whose, account in accounts.items():
-        if await outbox.queue.waits_for(*whose):
-            await _release(outbox, account)
+    """Release messages whose account was made at the moment they came in, and what was too much at once then."""
+    is_more = True
+    while is_more:
+        accounts = await outbox.store.default_accounts_of_all_partners(await outbox.queue.partners_without_account())
+        waited_for = [account for whose, account in accounts.items() if await outbox.queue.waits_for(*whose)]
+        is_more = any([await _release(outbox, account) for account in waited_for])

@@ -91,7 +91,7 @@ class Delivery:
                 for one in fresh:
                     self._begin(Item(self._token, one, now, until))
             else:
-                await self._queue.give_back(self._token, [one["_id"] for one in fresh], datetime.now(UTC))
+                await self._queue.give_back({self._token: [one["_id"] for one in fresh]}, datetime.now(UTC))
         for one in documents:
             if one["_id"] not in mine and one["account_id"] and one["due_at"] <= now:
                 self._due.add(one["account_id"], one["rank"])
@@ -236,7 +236,7 @@ class Delivery:
         for account_id, rank in reached.items():
             self._due.come_down(account_id, rank)
         if others:
-            await self._queue.give_back(claim.token, others, datetime.now(UTC))
+            await self._queue.give_back({claim.token: others}, datetime.now(UTC))
         return begun
 
     async def _read_accounts(self, ids: Sequence[str]) -> None:
@@ -248,10 +248,10 @@ class Delivery:
             account = accounts.get(account_id)
             if account is None or account.stopped_at:
                 self._due.discard(account_id)
-            if account is None:
-                await self._queue.hold(account_id)
-            else:
+            if account is not None:
                 self._lane(account)
+            elif await self._queue.hold(account_id):
+                self.look_at(account_id)
 
     async def _look(self) -> bool:
         """Now and then, find the accounts of which something became due; True when it was time for it."""
@@ -297,14 +297,13 @@ class Delivery:
                     item.until = now + lease
 
     async def _put_down(self, lanes: Iterable[Lane]) -> None:
-        """Give back what these lanes did not begin."""
+        """Give back what these lanes did not begin, and what could not be given back before."""
         by_token: dict[str, list[str]] = {}
         lanes = list(lanes)
         for item in chain(self._preparing.put_down(lanes), *(lane.put_down() for lane in lanes)):
             by_token.setdefault(item.token, []).append(item.message["_id"])
             self._in_hand.pop((item.token, item.message["_id"]), None)
-        for token, ids in by_token.items():
-            await self._queue.give_back(token, ids, datetime.now(UTC))
+        await self._queue.give_back(by_token, datetime.now(UTC))
 
     # Sending
 

@@ -9,12 +9,15 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
 from bson.min_key import MinKey
+from pymongo.errors import PyMongoError
 
 from common.mongo import Document, Index, Mongo, insert_new
+from outbox.counts import by_status_and_account
 from outbox.domain import Outcome, Status
 from outbox.due import LAST
 from outbox.facts import Fact
@@ -29,8 +32,9 @@ GO_BACK_AFTER = timedelta(seconds=10)
 
 RETRIES_AT_ONCE = 500
 """When more messages became due, their accounts are found by what waits of each account."""
-COUNTED_AT_ONCE = 10
-"""Messages of so many accounts are counted by one statement: nothing else shall have to wait for it long."""
+MOVED_AT_ONCE = 1_000
+"""Messages that go to another account, or wait for one, with one statement: nothing else shall have to wait for it
+long, nor may it take longer than a statement may."""
 
 _WAITING = (("status", Status.WAITING.value),)
 QUEUE = (("status", 1), ("account_id", 1), ("rank", 1), ("due_at", 1), ("_id", 1))
@@ -91,6 +95,8 @@ class Queue:
     def __init__(self, mongo: Mongo) -> None:
         self._messages = mongo.collection("messages").of_all_partners
         self._reached: dict[str, _Reached] = {}
+        self._given_back: set[tuple[str, tuple[str, ...]]] = set()
+        """Claims (token, ids) that nobody works by, as long as the database does not know."""
 
     async def take_in(self, documents: Sequence[Document]) -> set[str]:
         """Keep new messages; those that are there already stay as they are, and their ids are returned."""
@@ -127,15 +133,15 @@ class Queue:
         token, ids = uuid4().hex, [one for part in found for one in part]
         if not ids:
             return Claim(token, [], now, drained)
-        await self._messages.update_many(
-            {"_id": {"$in": ids}, "status": Status.WAITING, "due_at": {"$lte": now}},
-            {
-                "$set": {"status": Status.SENDING, "claim": claim_document(token, now, lease)},
-                "$unset": {"retry_at": ""},
-            },
-        )
-        # Read after the claim: another replica may have been quicker with some, or changed them just before.
-        return Claim(token, await self.claimed(token, ids), now, drained)
+        due = {"_id": {"$in": ids}, "status": Status.WAITING, "due_at": {"$lte": now}}
+        claim = {"status": Status.SENDING, "claim": claim_document(token, now, lease)}
+        try:
+            await self._messages.update_many(due, {"$set": claim, "$unset": {"retry_at": ""}})
+            # Read after the claim: another replica may have been quicker with some, or changed them just before.
+            return Claim(token, await self.claimed(token, ids), now, drained)
+        except PyMongoError:  # some may be claimed, and nobody will begin them
+            self._given_back.add((token, tuple(ids)))
+            raise
 
     async def _next_due(self, account_id: str, most: int, now: datetime, down_to: int) -> list[str]:
         """Ids of what is due of an account, the most urgent first."""
@@ -175,12 +181,16 @@ class Queue:
             {"_id": {"$in": list(ids)}, "claim.token": token}, {"$set": {"claim.until": until}}
         )
 
-    async def give_back(self, token: str, ids: Sequence[str], now: datetime) -> None:
-        """Unclaim what was not begun: there was no attempt."""
-        await self._messages.update_many(
-            {"_id": {"$in": list(ids)}, "claim.token": token},
-            {"$set": {"status": Status.WAITING, "due_at": now, "retry_at": now}, "$unset": {"claim": ""}},
-        )
+    async def give_back(self, ids_by_token: Mapping[str, Collection[str]], now: datetime) -> None:
+        """Unclaim what was not begun: there was no attempt. What the database does not take is tried again with the
+        next, and until then it is not said here that an attempt was lost."""
+        self._given_back.update((token, tuple(ids)) for token, ids in ids_by_token.items())
+        for token, ids in list(self._given_back):
+            await self._messages.update_many(
+                {"_id": {"$in": ids}, "claim.token": token},
+                {"$set": {"status": Status.WAITING, "due_at": now, "retry_at": now}, "$unset": {"claim": ""}},
+            )
+            self._given_back.discard((token, ids))
 
     async def write_results(self, token: str, results: Sequence[Result], announcement: str) -> bool:
         """Write results of our claim `token`. False when some were not ours any more: those are not written.
@@ -225,7 +235,8 @@ class Queue:
         `is_sure`: these accounts' providers send nothing twice.
         """
         attempt = {"at": "$claim.at", "ended_at": now, "outcome": Outcome.UNKNOWN, "reply": LOST_WORKER}
-        lost = {"claim.until": {"$lt": now}, "_id": {"$nin": list(known)}}
+        ours = chain(known, *(ids for _, ids in self._given_back))
+        lost = {"claim.until": {"$lt": now}, "_id": {"$nin": list(ours)}}
         taken = await self._messages.update_many(
             {"status": Status.SENDING, "account_id": {"$in": list(account_ids)}, **lost},
             [
@@ -243,13 +254,13 @@ class Queue:
         )
         return taken.modified_count
 
-    async def release(self, partner_id: str, channel: str, account_id: str, now: datetime) -> int:
-        """Let messages of a channel that waited for an account go through this one; returns how many.
+    async def release(self, partner_id: str, channel: str, account_id: str, now: datetime) -> bool:
+        """Let some messages of a channel that waited for an account go through this one; True when there may be more.
 
         Its age counts from now, or from its `not_before` if that is still to come: until then it waits on.
         """
         leaves_at = {"$max": [now, "$due_since"]}
-        released = await self._messages.update_many(
+        return await self._change_some(
             {"waiting_reason": NO_ACCOUNT, "partner_id": partner_id, "channel": channel},
             [
                 {
@@ -263,16 +274,21 @@ class Queue:
                 {"$unset": "waiting_reason"},
             ],
         )
-        return released.modified_count
+
+    async def _change_some(self, query: Document, change: Sequence[Document]) -> bool:
+        """True when there may be more of these."""
+        ids = [one["_id"] async for one in self._messages.find(query, {"_id": 1}, limit=MOVED_AT_ONCE)]
+        await self._messages.update_many({"_id": {"$in": ids}, **query}, change)
+        return len(ids) == MOVED_AT_ONCE
 
     async def hasten(self, partner_id: str, account_id: str, now: datetime) -> None:
         """Make due now what waits because this account was refused, or nobody answered it: somebody mended it (B9)."""
+        tried = {"status": Status.WAITING, "account_id": account_id, "rank": {"$gte": RETRY_RANK}}
         was_refused = {"$eq": ["$$last.outcome", Outcome.ACCOUNT_REFUSED]}
         met_nobody = {"$and": [{"$eq": ["$$last.outcome", Outcome.TRY_AGAIN]}, {"$eq": ["$$last.code", None]}]}
         either = {"$let": {"vars": {"last": {"$last": "$attempts"}}, "in": {"$or": [was_refused, met_nobody]}}}
         await self._messages.update_many(
-            {"status": Status.WAITING, "account_id": account_id, "partner_id": partner_id, "$expr": either},
-            {"$set": {"due_at": now, "retry_at": now}},
+            {**tried, "partner_id": partner_id, "$expr": either}, {"$set": {"due_at": now, "retry_at": now}}
         )
 
     async def doubt(self, account_id: str) -> None:
@@ -287,16 +303,15 @@ class Queue:
                 {"$set": {"possible_duplicate": True}},
             )
 
-    async def hold(self, account_id: str) -> None:
-        """Let the waiting messages of an account that is gone wait for another."""
+    async def hold(self, account_id: str) -> bool:
+        """Let some waiting messages of an account that is gone wait for another; True when there may be more."""
+        is_doubtful = {"$or": ["$possible_duplicate", {"$in": [Outcome.UNKNOWN, "$attempts.outcome"]}]}
+        held = {"account_id": None, "due_at": None, "waiting_reason": NO_ACCOUNT, "possible_duplicate": is_doubtful}
+        waiting = {"status": Status.WAITING, "account_id": account_id}
+        if is_more := await self._change_some(waiting, [{"$set": held}, {"$unset": "retry_at"}]):
+            return is_more
         await self.doubt(account_id)
-        await self._messages.update_many(
-            {"status": Status.WAITING, "account_id": account_id},
-            {
-                "$set": {"account_id": None, "due_at": None, "waiting_reason": NO_ACCOUNT},
-                "$unset": {"retry_at": ""},
-            },
-        )
+        return False
 
     async def partners_without_account(self) -> list[str]:
         """Partners of messages that wait for an account; read off the index, however many there are."""
@@ -309,18 +324,7 @@ class Queue:
 
     async def by_status_and_account(self) -> list[tuple[str, str, int]]:
         """(status, account, how many) of what is not sent."""
-        counts = await self._counts({"status": Status.SENDING})
-        for status in (Status.WAITING, Status.ERROR):
-            accounts = await self._messages.distinct("account_id", {"status": status})
-            for first in range(0, len(accounts), COUNTED_AT_ONCE):
-                some = accounts[first : first + COUNTED_AT_ONCE]
-                counts += await self._counts({"status": status, "account_id": {"$in": some}})
-        return counts
-
-    async def _counts(self, chosen: Document) -> list[tuple[str, str, int]]:
-        pipeline = [{"$match": chosen}, {"$group": {"_id": "$account_id", "count": {"$sum": 1}}}]
-        cursor = await self._messages.aggregate(pipeline)
-        return [(chosen["status"].value, one["_id"] or "none", one["count"]) async for one in cursor]
+        return await by_status_and_account(self._messages)
 
 
 def claim_document(token: str, now: datetime, lease: timedelta) -> Document:
