@@ -94,6 +94,28 @@ async def test_a_message_about_an_event_of_a_time_without_a_zone_is_sent_once(ou
         assert len(server.contents) == 1
 
 
+async def test_a_claim_is_renewed_however_many_accounts_something_was_learned_of(outbox: Outbox, mongo: Mongo) -> None:
+    """F6, B9: a campaign has one message in each of very many. To write that they all work took longer than a lease,
+    and what a slow server had under way then was sent again."""
+    held = asyncio.Event()
+    async with listening(Scripted(held={"DATA": held})) as server, running(outbox):
+        account, delivery, now = await account_at(outbox, server), outbox.delivery, datetime.now(UTC)
+        for count in range(3_000):
+            other = replace(account, id=f"acc_{count}")
+            item = Item("token", message_document(message("prt", address()), other, now), now, 0.0)
+            delivery.results.add(other, item, Answer(Outcome.SENT, 250, None, "250 OK"), Reach.INSIDE)
+        wanted = message(account.partner_id, address())
+        await delivery.take_in([message_document(wanted, account, now)], {account.id: account})
+
+        async def all_is_written() -> bool:
+            assert (await take_back(outbox)).total() == 0
+            return not vars(delivery.results)["_health"]
+
+        await eventually(all_is_written, timeout=30)
+        held.set()
+        await eventually(lambda: server.contents)
+
+
 async def test_a_lost_claim_is_taken_back_however_much_else_is_written(outbox: Outbox, mongo: Mongo) -> None:
     """F6: all that leaves as it comes in has one token; what is lost of it does not wait for the end of a campaign."""
     async with listening(Scripted()) as server:

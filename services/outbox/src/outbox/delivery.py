@@ -178,7 +178,8 @@ class Delivery:
         every = self._rules.lease.total_seconds() / 3
         while not await stop.wait_for(every) or self._in_hand:
             await self._renew()
-            await self.results.write_health()
+            while await self.results.write_health():
+                await self._renew()
             if stop.is_set():
                 await self.results.until_something_finished(every)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import islice, takewhile
 from uuid import uuid4
 
 from aiokafka.errors import KafkaError
@@ -201,12 +201,14 @@ class Results:
             seen = {"works": False, "failing_since": since, "error": answer.reply, "failed_at": now}
         self._health[account.id] = seen | {"of_version": account.version}
 
-    async def write_health(self) -> None:
-        """Keep what the attempts since the last call say about their accounts (B9)."""
-        for account_id, health in list(self._health.items()):
-            await self._store.note_health_of_all_partners(account_id, health)
+    async def write_health(self) -> bool:
+        """Keep what attempts since the last call say about some accounts (B9); True when there may be more of them."""
+        learned = dict(islice(self._health.items(), MOST_AT_ONCE))
+        await self._store.note_health_of_all_partners(learned)
+        for account_id, health in learned.items():
             if self._health[account_id] is health:  # else more was learned meanwhile
                 del self._health[account_id]
+        return len(learned) == MOST_AT_ONCE
 
 
 def _may_be_second(account: Account, attempts: Sequence[Document], answer: Answer, now: datetime) -> bool:

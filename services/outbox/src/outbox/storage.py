@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from common.mongo import Document, Index, Mongo, behind
@@ -237,19 +237,23 @@ class Store:
         found = [_account(one) async for one in self.accounts.of_all_partners.find(query)]
         return {(account.partner_id, account.channel): account for account in found}
 
-    async def note_health_of_all_partners(self, account_id: str, health: Document) -> None:
-        """Write what was learned of an account from real attempts (B9), unless it was mended after them.
+    async def note_health_of_all_partners(self, learned: Mapping[str, Document]) -> None:
+        """Write what was learned of accounts from real attempts (B9), unless they were mended after them.
 
-        Whoever saw it fail first is right.
+        Whoever saw one fail first is right.
         """
-        known: Document = {name: {"$literal": value} for name, value in health.items()}
-        change: Document = {"health": known}
-        if health["works"]:
-            change["refusals"] = 0
-        else:
-            known["failing_since"] = {"$ifNull": ["$health.failing_since", health["failing_since"]]}
-        not_mended_since = {"_id": account_id, "mended_version": {"$not": {"$gt": health["of_version"]}}}
-        await self.accounts.of_all_partners.update_one(not_mended_since, [{"$set": change}])
+        changes: list[UpdateOne] = []
+        for account_id, health in learned.items():
+            known: Document = {name: {"$literal": value} for name, value in health.items()}
+            change: Document = {"health": known}
+            if health["works"]:
+                change["refusals"] = 0
+            else:
+                known["failing_since"] = {"$ifNull": ["$health.failing_since", health["failing_since"]]}
+            not_mended_since = {"_id": account_id, "mended_version": {"$not": {"$gt": health["of_version"]}}}
+            changes.append(UpdateOne(not_mended_since, [{"$set": change}]))
+        if changes:
+            await self.accounts.of_all_partners.bulk_write(changes, ordered=False)
 
     async def count_refusal_of_all_partners(
         self, account: Account, words: str, now: datetime, most: int, *, is_first: bool
