@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from common.errors import Poison
+from common.events import Received, Recipient
+from common.events.envelope import Origin
 from common.mongo import Document, Mongo
 from outbox.attachments.handlers import enclosed
 from outbox.domain import Account, Answer, Outcome
-from outbox.handlers import Outbox, message_document
+from outbox.handlers import MOST_AROUND, Outbox, message_document, take_in
 from outbox.items import Item, Reach
 from outbox.lanes import Lane
 from outbox.mime import Incomplete, Mail
@@ -151,3 +154,12 @@ async def test_a_file_that_cannot_be_read_now_leaves_no_doubt(outbox: Outbox) ->
     await outbox.store.messages.of_all_partners.database.client.close()
     with pytest.raises(Incomplete):
         [_ async for _ in enclosed_file.read()]
+
+
+async def test_a_message_whose_end_could_not_be_told_is_poison(outbox: Outbox) -> None:
+    """F6: it was sent, no topic took the record that said so, and behind it nothing that a crash had left was told."""
+    name = "x" * (MOST_AROUND + 1)
+    wanted = message("prt", address(), recipient=Recipient(address=address(), name=name, reasons=[]))
+    event = Received("e", "/test", wanted.TOPIC, datetime.now(UTC), wanted, None, Origin(wanted.TOPIC, 0, 0))
+    with pytest.raises(Poison):
+        await take_in(outbox, [event])

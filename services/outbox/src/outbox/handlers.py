@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from common.errors import Conflict, NotFound, Problem
+from common.errors import Conflict, NotFound, Poison, Problem
 from common.events import MessageRequested, Received
 from common.keyring import Keyring
 from common.logs import logger
@@ -35,6 +35,9 @@ log = logger(__name__)
 RELAY_AFTER = timedelta(seconds=5)
 RELAY_BATCH = 20
 EXPORT_PAGE = 500
+MOST_AROUND = 100_000
+"""Characters of what is said around a message, which is all told again when it ends. A record that was compressed may
+bring more than one may have that tells it, and behind that nothing else would be told."""
 AT_ONCE = 20
 """Messages of one bulk request that are worked on at the same time."""
 
@@ -73,8 +76,10 @@ class Item:
 async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) -> None:
     """Keep requested messages, each once, and wake the engine. What was deleted is not sent again (F6).
 
-    Without a sender account of their channel they wait for one, and with a `not_before` for that time.
+    Without a sender account of their channel they wait for one, and with a `not_before` for that time. Raises Poison.
     """
+    if any(_length_around(event.data) > MOST_AROUND for event in events):
+        raise Poison("message_too_long", "its end could not be told: names, reasons and ids have too many characters")
     deleted, accounts = await asyncio.gather(
         outbox.store.deleted_of_all_partners(event.data.message_id for event in events),
         outbox.store.default_accounts_of_all_partners(event.data.partner_id for event in events),
@@ -91,6 +96,13 @@ async def take_in(outbox: Outbox, events: Sequence[Received[MessageRequested]]) 
                 outbox.attachments, event.data.partner_id, event.data.attachments
             )
     await outbox.delivery.take_in(documents, {account.id: account for account in accounts.values()})
+
+
+def _length_around(message: MessageRequested) -> int:
+    """Of the texts that its contract does not limit."""
+    recipient, event, escalation = message.recipient, message.event, message.escalation
+    texts = (recipient.name, recipient.person_id or "", *recipient.reasons, event.source, event.id)
+    return sum(map(len, texts)) + (len(escalation.of_message_id) if escalation else 0)
 
 
 def message_document(
