@@ -2,30 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from common.mongo import Mongo
-from outbox.rates.domain import next_day
+from outbox.handlers import Outbox, message_document
+from outbox.permitting import MOST_SECONDS, Permitting
+from outbox.rates.domain import Rate, next_day
 from outbox.rates.storage import RateStore
-from tests.outbox.scripted import Scripted, listening
-from tests.support.databases import database
-from tests.support.eventually import unique
+from tests.outbox.scripted import HANG_UP, Scripted, listening
+from tests.outbox.test_engine import account_at as mail_account_at
+from tests.outbox.test_engine import running
+from tests.support.eventually import eventually, unique
 from tests.support.mail import MailServer
 from tests.support.messages import box, message, request, sender_account, settled
 from tests.support.platform import Platform, Service
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-async def mongo(platform: Platform) -> AsyncGenerator[Mongo]:
-    """A database with nothing in it."""
-    async with database(platform) as mongo:
-        yield mongo
 
 
 @pytest.fixture
@@ -117,6 +113,42 @@ async def test_two_replicas_send_what_a_second_allows(platform: Platform) -> Non
         await sender_account(one, MailServer(port=server.port), partner=partner, per_second=10)
         await settled(one, partner, *["SENT"] * 25)
         assert time.monotonic() - began >= 1.4
+
+
+async def test_what_was_not_tried_uses_nothing_of_a_day(outbox: Outbox, mongo: Mongo) -> None:
+    """B10: while a server let nobody in, fifty at a time used what its provider allows in a day, and then, though it
+    was back, all waited until midnight."""
+    replies: dict[str, str | list[str]] = {"EHLO": ["421 4.3.0 not now" + HANG_UP]}
+    async with listening(Scripted(replies)) as server, running(outbox):
+        account = replace(await mail_account_at(outbox, server), rate=Rate(per_day=30))
+        await outbox.store.replace_account(account, 0, datetime.now(UTC))
+        wanted = [message(account.partner_id, f"{unique('a').replace('_', '-')}@x.example") for _ in range(31)]
+        await outbox.queue.take_in([message_document(one, account, datetime.now(UTC)) for one in wanted])
+        outbox.delivery.look_at(account.id)
+
+        async def tried() -> bool:
+            return await mongo.database["messages"].count_documents({"attempts.0": {"$exists": True}}) == 30
+
+        await eventually(tried)
+        await mongo.database["messages"].update_many({}, {"$set": {"due_at": datetime.now(UTC)}})
+
+        async def sent() -> bool:
+            return await mongo.database["messages"].count_documents({"status": "SENT"}) == 29
+
+        await eventually(sent)
+
+
+async def test_what_one_replica_gives_back_another_asks_for_before_midnight(outbox: Outbox, mongo: Mongo) -> None:
+    """B10: the one that had more than it could use may be gone by then."""
+    async with listening(Scripted()) as server:
+        account = await mail_account_at(outbox, server)
+        await mongo.database["accounts"].update_one({"_id": account.id}, {"$set": {"rate": {"per_day": 1}}})
+        await RateStore(mongo).take_of_all_partners(account.id, 1, datetime.now(UTC))
+        permitting: Permitting = vars(outbox.delivery)["_permitting"]
+        lane: Any = outbox.delivery._lane(replace(account, rate=Rate(per_day=1)))  # pyright: ignore[reportPrivateUsage]
+        lane.account = replace(account, rate=Rate(per_day=1))
+        assert await permitting.permitted({account.id: 1}) == {}
+        assert vars(lane)["_permitted_from"] - asyncio.get_running_loop().time() <= MOST_SECONDS
 
 
 async def account_of(service: Service, partner: str, server: Scripted) -> tuple[str, dict[str, Any]]:

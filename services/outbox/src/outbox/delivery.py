@@ -6,7 +6,7 @@ once. All others wait in the database, where each account with something due is 
 
 import asyncio
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -109,8 +109,7 @@ class Delivery:
             if not self._is_open or not account_id or one["due_at"] > now or self._permitting.steps_back(one["rank"]):
                 continue
             lane, waits = self._lane(accounts[account_id]), self._due.rank(account_id)
-            room = in_hand.room_while_coming_in(lane, one["rank"], len(mine), waits)
-            if room > taken[account_id]:
+            if in_hand.room_while_coming_in(lane, one["rank"], len(mine), waits) > taken[account_id]:
                 taken[account_id] += 1
                 one |= {"status": Status.SENDING, "claim": claim_document(self._token, now, self._rules.lease)}
                 mine[one["_id"]] = one
@@ -297,13 +296,13 @@ class Delivery:
                 if item.until > renewed_at:  # else its lane may have dropped it while the database was slow
                     item.until = now + lease
 
-    async def _put_down(self, lanes: Iterable[Lane]) -> None:
+    async def _put_down(self, lanes: Collection[Lane]) -> None:
         """Give back what these lanes did not begin, and what could not be given back before."""
         by_token: dict[str, list[str]] = {}
-        lanes = list(lanes)
         for item in chain(self._preparing.put_down(lanes), *(lane.put_down() for lane in lanes)):
             by_token.setdefault(item.token, []).append(item.message["_id"])
             self._in_hand.pop((item.token, item.message["_id"]), None)
+            self._permitting.put_down(self._lanes[item.message["account_id"]].account.rate, item)
         await self._queue.give_back(by_token, datetime.now(UTC))
 
     # Sending
@@ -326,5 +325,6 @@ class Delivery:
     def _done(self, account: Account, item: Item, answer: Answer, reach: Reach) -> None:
         """A lane finished with `item`."""
         self.results.add(account, item, answer, reach)
+        self._permitting.ended(account, item, answer, reach)
         if account.id in self._due and self._lanes[account.id].wants_more:
             self._wake.set()

@@ -34,4 +34,4 @@ class Reach(Enum):
     SHARED = auto()
     """It did not let another message's attempt in, and was not asked again."""
     NOWHERE = auto()
-    """The message was not ready to be sent."""
+    """It was not spoken to: the message was not ready to be sent, or the provider wanted nothing more just then."""

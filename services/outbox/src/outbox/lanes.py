@@ -316,7 +316,7 @@ class Lane:
         self.setbacks += 1
         self._rests_until = max(self._rests_until, asyncio.get_running_loop().time() + seconds)
         not_now = replace(answer, outcome=Outcome.TRY_AGAIN, provider_id="")
-        self._finish_waiting(account, not_now, Reach.INSIDE)
+        self._finish_waiting(account, not_now, Reach.NOWHERE)
 
     def _finish_waiting(self, account: Account, answer: Answer, reach: Reach) -> None:
         while not self._waiting.empty():

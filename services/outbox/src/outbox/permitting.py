@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 
 from common.mongo import Document
 from outbox.courtesy import Courtesy
+from outbox.domain import Account, Answer, Outcome
 from outbox.due import LAST, Due
-from outbox.items import Item
+from outbox.items import Item, Reach
 from outbox.lanes import PER_CONNECTION, Lane
+from outbox.rates.domain import Rate
 from outbox.rates.storage import RateStore
 
 ACCOUNTS_AT_ONCE = 20
@@ -19,8 +21,8 @@ MOST_IN_HAND, MOST_URGENT = 2_000, 500
 MOST_ASKING = 1_000
 """Messages whose servers have not let us in yet do not count as in hand, while they are no more than this. Then each
 account takes one, to ask with."""
-LEAST_SECONDS = 0.05
-"""An account is asked for more permits so often at the most."""
+LEAST_SECONDS, MOST_SECONDS = 0.05, 60.0
+"""An account is asked for more permits so often at the most; and at the least, since others may give some back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Permitting:
         self._items = items
         self._courtesy = Courtesy(beside_urgent)
         self._wake = wake
+        self._not_tried: Counter[tuple[str, datetime]] = Counter()
+        """What was claimed with permits, by account and time of the claim, and did not come to be tried."""
 
     def in_hand(self) -> InHand:
         """As it is now."""
@@ -123,6 +127,7 @@ class Permitting:
 
     async def permitted(self, wanted: Mapping[str, int]) -> dict[str, int]:
         """How many messages may be claimed of each account; one without permits rests until there are more."""
+        await self._give_back()
         permitted: dict[str, int] = {}
         for account_id, count in wanted.items():
             lane, now = self._lanes[account_id], datetime.now(UTC)
@@ -133,10 +138,27 @@ class Permitting:
             if permits.count:
                 permitted[account_id] = permits.count
             else:
-                seconds = max((permits.more_at - now).total_seconds(), LEAST_SECONDS)
+                seconds = min(max((permits.more_at - now).total_seconds(), LEAST_SECONDS), MOST_SECONDS)
                 lane.rest_for_its_rate(seconds)
                 asyncio.get_running_loop().call_later(seconds, self._wake)
         return permitted
+
+    def ended(self, account: Account, item: Item, answer: Answer, reach: Reach) -> None:
+        """A lane finished with `item`: its permit was for nothing if its provider was not spoken to about it."""
+        if reach in (Reach.SHARED, Reach.NOWHERE) and answer.outcome is not Outcome.UNKNOWN:
+            self.put_down(account.rate, item)
+
+    def put_down(self, rate: Rate, item: Item) -> None:
+        """`item` was not begun."""
+        if rate:
+            self._not_tried[item.message["account_id"], item.claimed_at] += 1
+
+    async def _give_back(self) -> None:
+        while self._not_tried:
+            (account_id, claimed_at), count = self._not_tried.popitem()
+            await self._rates.give_back_of_all_partners(account_id, count, claimed_at)
+            self._lanes[account_id].rest_for_its_rate(0.0)
+            self._wake()
 
     async def claimed(self, turn: Turn, permitted: Mapping[str, int], claimed: Sequence[Document]) -> None:
         """These were claimed in the turn. Permits beyond them are given back."""

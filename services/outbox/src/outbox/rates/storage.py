@@ -40,9 +40,9 @@ class RateStore:
         return Permits(used["given"], now + timedelta(seconds=seconds))
 
     async def give_back_of_all_partners(self, account_id: str, count: int, now: datetime) -> None:
-        """Permits that were taken just now, and not used."""
+        """Permits that were taken on the day of `now`, and not used."""
         back: Document = {
-            "used.of_day": {"$subtract": ["$used.of_day", count]},
+            "used.of_day": {"$max": [0, {"$subtract": ["$used.of_day", count]}]},
             "used.left": {"$add": ["$used.left", count]},
             "used.until": None,
         }
