@@ -49,6 +49,7 @@ REQUESTS_MAY_REACH = {
     "outbox": {
         "release": "its filter has the partner",
         "hasten": "the same",
+        "_change_some": "its filter has the account, and `release`'s the partner",
         "doubt": "of an account that was found to be the caller's",
         "hold": "by the account's id, after the caller's own account was removed",
         "owner_of_all_partners": "a report has no partner: it proves which message it is about, and that says whose",

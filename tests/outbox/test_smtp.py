@@ -10,7 +10,8 @@ from outbox.channels import Refused, Stale
 from outbox.connect import Network, connect, is_public
 from outbox.domain import Answer, Outcome
 from outbox.mime import Mail
-from outbox.smtp import Connection, Patience, Replies
+from outbox.replies import Replies
+from outbox.smtp import Connection, Patience
 from outbox.via import Smtp
 from tests.outbox.scripted import HANG_UP, Scripted, listening
 from tests.support.eventually import eventually

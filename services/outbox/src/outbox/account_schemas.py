@@ -48,8 +48,6 @@ Header = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=
 Pointer = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^(/[^/]*)+$")]
 OURS = frozenset({"host", "content-type", "content-length", "transfer-encoding", "connection", "accept", "user-agent"})
 """Headers that no account sets."""
-
-
 Status = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_ -]+$")]
 """As a gateway calls it."""
 
@@ -61,9 +59,8 @@ def _free(header: str) -> str:
 
 
 def _complete(body: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    text = json.dumps(body)
     try:
-        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        (text := json.dumps(body, ensure_ascii=False, allow_nan=False)).encode()
     except ValueError:
         raise ValueError("half a character, or what is no number, cannot be sent") from None
     if len(text) > MOST_BODY:

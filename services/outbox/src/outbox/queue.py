@@ -33,8 +33,7 @@ GO_BACK_AFTER = timedelta(seconds=10)
 RETRIES_AT_ONCE = 500
 """When more messages became due, their accounts are found by what waits of each account."""
 MOVED_AT_ONCE = 1_000
-"""Messages that go to another account, or wait for one, with one statement: nothing else shall have to wait for it
-long, nor may it take longer than a statement may."""
+"""Messages that go to another account, or wait for one, with one statement: it must not take long."""
 
 _WAITING = (("status", Status.WAITING.value),)
 QUEUE = (("status", 1), ("account_id", 1), ("rank", 1), ("due_at", 1), ("_id", 1))
@@ -230,7 +229,6 @@ class Queue:
         """Make what a dead worker had claimed due again; returns how many.
 
         The messages `known` are left alone: what came of them is about to be written.
-
         Nobody knows whether the provider has it: the next attempt may be the second, and is marked so, unless
         `is_sure`: these accounts' providers send nothing twice.
         """
