@@ -148,6 +148,8 @@ async def test_the_log_of_an_order(platform: Platform) -> None:
     await settled(outbox, partner, "WAITING", "WAITING")
     answer = await outbox.http.get("/orders/PL/2026/7/messages", headers=platform.tokens.headers(partner))
     assert [one["recipient"]["address"] for one in answer.json()["items"]] == ["a@x.example"]
+    nothing = await outbox.http.get("/orders//messages", headers=platform.tokens.headers(partner))
+    assert nothing.status_code == 404, "no number is no order, and not the whole box"
 
 
 async def test_reading_resending_and_deleting_are_three_permissions(platform: Platform) -> None:

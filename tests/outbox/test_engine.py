@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 from common.events import EventRef
 from common.jobs import Stop
 from common.mongo import Mongo
-from outbox.account_handlers import find_accounts, replace_account
+from outbox.account_handlers import find_accounts, replace_account, try_account
 from outbox.delivery import NEVER
 from outbox.domain import Account, Answer, Outcome, PasswordNeeded
 from outbox.handlers import Outbox, message_document, take_back
@@ -190,3 +190,21 @@ async def test_an_account_is_changed_only_in_the_version_that_was_looked_at(outb
         assert kept.via == moved.via
         with pytest.raises(PasswordNeeded):
             await replace_account(outbox, replace(before, secret=None))
+
+
+@pytest.mark.parametrize("is_changed", [True, False])
+async def test_a_test_that_works_releases_what_was_tested(outbox: Outbox, *, is_changed: bool) -> None:
+    """B9: a password that was changed while the old one was tested is not known to work, and the provider may lock the
+    account; one that was stopped while it was tested works."""
+    async with listening(Scripted(held={"EHLO": asyncio.Event()})) as server:
+        account, store, now = await account_at(outbox, server), outbox.store, datetime.now(UTC)
+        testing = asyncio.create_task(try_account(outbox, account.partner_id, account.id))
+        await eventually(lambda: server.count("EHLO") == 1)
+        current = await store.replace_account(replace(account, secret="another"), 0, now) if is_changed else account
+        assert current is not None
+        assert await store.count_refusal_of_all_partners(current, "535 no", now, 1, is_first=True)
+        server.held["EHLO"].set()
+        assert (await testing).outcome is Outcome.SENT
+        found = await store.account(account.partner_id, account.id)
+        assert found is not None
+        assert (found.stopped_at is not None) == is_changed

@@ -80,11 +80,14 @@ async def try_account(outbox: Outbox, partner_id: str, account_id: str) -> Answe
     if account is None:
         raise AccountUnknown("There is no such sender account.")
     answer = await outbox.delivery.try_account(account)
-    if answer.outcome is Outcome.SENT:
+    current: Account | None = account
+    while answer.outcome is Outcome.SENT and current is not None and current.goes_as(account):
         now = datetime.now(UTC)
-        await outbox.store.release_account(partner_id, account_id, now)
-        await outbox.queue.hasten(partner_id, account_id, now)
-        outbox.delivery.look_at(account_id)
+        if await outbox.store.release_account(current, now):
+            await outbox.queue.hasten(partner_id, account_id, now)
+            outbox.delivery.look_at(account_id)
+            break
+        current = await outbox.store.account(partner_id, account_id)  # stopped meanwhile, or made another
     return answer
 
 

@@ -185,6 +185,8 @@ async def messages_of_order(
     order_number: str, caller: Reader, outbox: OutboxDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[MessageView]:
     """The log of an order: what was sent about it, newest first (B8)."""
+    if not order_number:  # which would be no filter, and the whole box
+        raise NotFound("Say which order.")
     found, following = await _page(outbox, caller, Filter(order_number=order_number), limit, cursor)
     return Page(items=await _views(outbox, caller, found), next=following)
 

@@ -219,6 +219,10 @@ class Account:
         """True when the secret would go to the same server, for the same user, protected in the same way."""
         return self.via.destination == other.via.destination
 
+    def goes_as(self, other: "Account") -> bool:
+        """True when what was found out about `other` is true of this one: the same server is asked with the same."""
+        return (self.via, self.secret) == (other.via, other.secret)
+
     def knows_again(self, other: "Account") -> bool:
         """True when its provider, if it knows messages again, knows those too that went through `other`."""
         ours, others = (getattr(one.via, "idempotency_header", None) for one in (self, other))

@@ -192,12 +192,15 @@ class Store:
         )
         return _account(document) if document else None
 
-    async def release_account(self, partner_id: str, account_id: str, now: datetime) -> None:
-        """It was just seen to work: whatever was refused before does not count, and it is not stopped (B9)."""
+    async def release_account(self, account: Account, now: datetime) -> bool:
+        """It was just seen to work: whatever was refused before does not count, and it is not stopped (B9). False when
+        it has not this version any more."""
         health = {"works": True, "last_reached_at": now, "failing_since": None, "error": None}
-        await self.accounts.of(partner_id).update_one(
-            {"_id": account_id}, [{"$set": _released(now) | {"health": {"$literal": health}}}]
+        released = await self.accounts.of(account.partner_id).update_one(
+            {"_id": account.id, "version": account.version},
+            [{"$set": _released(now) | {"health": {"$literal": health}}}],
         )
+        return released.matched_count == 1
 
     async def _alone_as_default(self, account: Account, write: Callable[[], Awaitable[T]]) -> T:
         """`write` the account; if it shall be the default of its channel, no other is. Of simultaneous calls the last
