@@ -17,9 +17,9 @@ from outbox.account_handlers import find_accounts, replace_account, try_account
 from outbox.delivery import NEVER
 from outbox.domain import Account, Answer, Outcome, PasswordNeeded
 from outbox.handlers import Outbox, message_document, take_back
-from outbox.items import Item, Reach
+from outbox.items import Item, Reach, claim_document
 from outbox.lanes import Lane
-from outbox.queue import NO_ACCOUNT, Queue, claim_document
+from outbox.queue import NO_ACCOUNT, Queue
 from outbox.via import Smtp
 from tests.outbox.conftest import LEASE
 from tests.outbox.scripted import Scripted, listening
@@ -112,6 +112,27 @@ async def test_a_claim_is_renewed_however_many_accounts_something_was_learned_of
             return not vars(delivery.results)["_health"]
 
         await eventually(all_is_written, timeout=30)
+        held.set()
+        await eventually(lambda: server.contents)
+
+
+async def test_what_is_under_way_is_not_taken_back_by_a_replica_whose_clock_is_ahead(
+    outbox: Outbox, mongo: Mongo
+) -> None:
+    """F6: by a few seconds; what a server looks at for so long would be sent again."""
+    held = asyncio.Event()
+    async with listening(Scripted(held={"DATA": held})) as server, running(outbox):
+        account = await account_at(outbox, server)
+        wanted = message(account.partner_id, address())
+        await outbox.delivery.take_in([message_document(wanted, account, datetime.now(UTC))], {account.id: account})
+        end = datetime.now(UTC) + LEASE
+
+        async def is_over() -> bool:
+            ahead = datetime.now(UTC) + LEASE * 0.6
+            assert await outbox.queue.take_back([account.id], ahead, (), is_sure=False) == 0
+            return datetime.now(UTC) > end
+
+        await eventually(is_over)
         held.set()
         await eventually(lambda: server.contents)
 

@@ -20,12 +20,12 @@ from outbox.composing import Composing
 from outbox.domain import Account, Answer, Status
 from outbox.domains.handlers import load_signer
 from outbox.due import LAST, Due
-from outbox.items import Item, Reach
+from outbox.items import Item, Reach, claim_document
 from outbox.lanes import Lane
 from outbox.permitting import Permitting, Turn
 from outbox.preparing import Preparing
 from outbox.providers import Providers
-from outbox.queue import Claim, Queue, claim_document
+from outbox.queue import Claim, Queue
 from outbox.rates.storage import RateStore
 from outbox.results import LOOK_EVERY_SECONDS, Results
 from outbox.storage import Store
@@ -86,7 +86,7 @@ class Delivery:
             fresh = [one for message_id, one in mine.items() if message_id not in there]
             known = [one for one in mine if one in there and (self._token, one) not in self._in_hand]
             if known:  # this may be the second try to take them in, and the first had come that far a while ago
-                fresh += await self._queue.claimed_again(self._token, known, datetime.now(UTC) + self._rules.lease)
+                fresh += await self._queue.claimed_again(self._token, known, datetime.now(UTC), self._rules.lease)
             if self._is_open:
                 for one in fresh:
                     self._begin(Item(self._token, one, now, until))
@@ -290,7 +290,7 @@ class Delivery:
             if item.until - now < lease * 2 / 3:
                 aging.setdefault(item.token, []).append(item)
         for token, items in aging.items():
-            await self._queue.renew(token, [one.message["_id"] for one in items], datetime.now(UTC) + self._rules.lease)
+            await self._queue.renew(token, [one.message["_id"] for one in items], datetime.now(UTC), self._rules.lease)
             renewed_at = asyncio.get_running_loop().time()
             for item in items:
                 if item.until > renewed_at:  # else its lane may have dropped it while the database was slow

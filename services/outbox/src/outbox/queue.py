@@ -21,6 +21,7 @@ from outbox.counts import by_status_and_account
 from outbox.domain import Outcome, Status
 from outbox.due import LAST
 from outbox.facts import Fact
+from outbox.items import claim_document, ends_for_others
 
 LOST_WORKER = "the process ended before it knew the answer"
 RETRY_RANK = 10
@@ -105,9 +106,9 @@ class Queue:
         """Those of the messages `ids` that are claimed with `token`."""
         return await self._messages.find({"_id": {"$in": list(ids)}, "claim.token": token}).to_list()
 
-    async def claimed_again(self, token: str, ids: Sequence[str], until: datetime) -> list[Document]:
-        """The same, and their claim lasts until then: it may be an old one."""
-        await self.renew(token, ids, until)
+    async def claimed_again(self, token: str, ids: Sequence[str], now: datetime, lease: timedelta) -> list[Document]:
+        """The same, and their claim is as one that is made now: it may be an old one."""
+        await self.renew(token, ids, now, lease)
         return await self.claimed(token, ids)
 
     async def waiting_accounts(self) -> list[str]:
@@ -174,8 +175,9 @@ class Queue:
             cursor = cursor.min(bound)
         return await cursor.to_list()
 
-    async def renew(self, token: str, ids: Sequence[str], until: datetime) -> None:
+    async def renew(self, token: str, ids: Sequence[str], now: datetime, lease: timedelta) -> None:
         """Keep the claim of what is still in hand."""
+        until = ends_for_others(now, lease)
         await self._messages.update_many(
             {"_id": {"$in": list(ids)}, "claim.token": token}, {"$set": {"claim.until": until}}
         )
@@ -323,8 +325,3 @@ class Queue:
     async def by_status_and_account(self) -> list[tuple[str, str, int]]:
         """(status, account, how many) of what is not sent."""
         return await by_status_and_account(self._messages)
-
-
-def claim_document(token: str, now: datetime, lease: timedelta) -> Document:
-    """A claim as it stands in a message."""
-    return {"token": token, "at": now, "until": now + lease}

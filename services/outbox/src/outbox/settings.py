@@ -18,7 +18,9 @@ class Settings(ServiceSettings):
     beside_urgent_per_second: int = Field(
         default=1_000, ge=1, description="less urgent messages are claimed so fast while more urgent ones come in"
     )
-    lease_seconds: float = Field(default=10.0, ge=1, description="a claim of a dead process is taken back after this")
+    lease_seconds: float = Field(
+        default=10.0, ge=1, description="a process works by a claim so long without renewing it"
+    )
     retry_schedule_seconds: str = Field(default="30,120,600,1800,3600,7200", description="delays; the last one repeats")
     max_age_hours: float = Field(default=72.0, gt=0, description="after this a message that still waits ends in ERROR")
     stop_after_refusals: int = Field(default=5, ge=1, description="refused so often in a row, an account is stopped")
