@@ -166,6 +166,24 @@ async def test_what_is_put_down_before_it_was_begun_leaves_its_lane_as_it_was(ou
         await eventually(lambda: lane.in_hand == 0)
 
 
+async def test_a_process_ends_though_an_account_was_stopped_while_its_next_mail_was_chosen(
+    outbox: Outbox, mongo: Mongo
+) -> None:
+    """F6: it waited for that mail until it was killed, and the mail was said to be a possible duplicate."""
+    async with asyncio.timeout(10), listening(Scripted(delay=0.5)) as server:
+        account, now = await account_at(outbox, server), datetime.now(UTC)
+        wanted = [message(account.partner_id, address()) for _ in range(3)]
+        async with running(outbox):
+            await outbox.delivery.take_in(
+                [message_document(one, account, now) for one in wanted], {account.id: account}
+            )
+            await eventually(lambda: server.count(".") == 2)
+            lane: Lane = outbox.delivery._lane(account)  # pyright: ignore[reportPrivateUsage]
+            lane.use(replace(account, version=1, stopped_at=now))
+        statuses = [one["status"] async for one in mongo.database["messages"].find()]
+        assert sorted(statuses) == ["SENT", "SENT", "WAITING"]
+
+
 async def test_what_was_learned_of_accounts_is_kept_until_it_is_written(outbox: Outbox, mongo: Mongo) -> None:
     """B9: an account that has nothing more to send would show for good what it was before."""
     account, results = await account_at(outbox, Scripted()), outbox.delivery.results

@@ -179,7 +179,8 @@ class Delivery:
             await self._renew()
             while await self.results.write_health():
                 await self._renew()
-            if stop.is_set():
+            if stop.is_set():  # what was to follow a mail of an account that was stopped is put down last
+                await self._put_down(self._lanes.values())
                 await self.results.until_something_finished(every)
 
     # Claiming
@@ -235,8 +236,7 @@ class Delivery:
                 others.append(message["_id"])
         for account_id, rank in reached.items():
             self._due.come_down(account_id, rank)
-        if others:
-            await self._queue.give_back({claim.token: others}, datetime.now(UTC))
+        await self._queue.give_back({claim.token: others} if others else {}, datetime.now(UTC))
         return begun
 
     async def _read_accounts(self, ids: Sequence[str]) -> None:
