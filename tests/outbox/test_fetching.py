@@ -1,9 +1,7 @@
 """Files that cannot be fetched now, and that never can be (B12)."""
 
-import asyncio
 import socket
 import ssl
-from typing import Any
 
 import pytest
 import trustme
@@ -12,21 +10,21 @@ from outbox.attachments.fetching import Fetcher, NotFetched
 from outbox.connect import Network
 from outbox.domain import Answer, Outcome, Stage, lost
 from outbox.faults import words_for
+from outbox.lookups import Found, Lookups
 from tests.support.gateways import Gateway, listening
 
 AWAY = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
-class WithoutResolver(asyncio.SelectorEventLoop):
+def without_resolver(host: str, port: int) -> Found:
     """A machine whose resolver does not answer."""
-
-    async def getaddrinfo(self, *args: Any, **more: Any) -> Any:
-        raise AWAY
+    raise AWAY
 
 
-async def not_fetched(origin: str) -> NotFetched:
+async def not_fetched(origin: str, lookups: Lookups | None = None) -> NotFetched:
+    network = Network(frozenset({"127.0.0.1"}), lookups)
     with pytest.raises(NotFetched) as caught:
-        async with Fetcher(Network(frozenset({"127.0.0.1"})), frozenset({origin})).open(f"{origin}/invoice.pdf"):
+        async with Fetcher(network, frozenset({origin})).open(f"{origin}/invoice.pdf"):
             pass
     return caught.value
 
@@ -40,10 +38,9 @@ async def test_a_host_whose_certificate_ran_out_is_asked_again() -> None:
     assert (error.words, error.is_final) == ("127.0.0.1 has a certificate that is not valid for it", False)
 
 
-def test_a_host_is_asked_again_when_no_resolver_answers() -> None:
+async def test_a_host_is_asked_again_when_no_resolver_answers() -> None:
     """B12: that says nothing about the host, or about a mail server."""
-    with asyncio.Runner(loop_factory=WithoutResolver) as runner:
-        error = runner.run(not_fetched("https://files.example.com"))
+    error = await not_fetched("https://files.example.com", Lookups(without_resolver))
     assert (error.words, error.is_final) == ("files.example.com cannot be looked up at the moment", False)
     away = Answer(Outcome.TRY_AGAIN, reply="mx.example.com cannot be looked up at the moment")
     assert lost(Stage.CONNECT, f"mx.example.com {words_for(AWAY)}") == away

@@ -13,6 +13,7 @@ from aiosmtplib.errors import SMTPException, SMTPResponseException
 from outbox.channels import Refused
 from outbox.domain import Answer, HostRefused, Outcome, Stage, hidden, lost, understand
 from outbox.faults import words_for
+from outbox.lookups import Lookups
 from outbox.smtp import EXTENSIONS, Connection, Patience
 from outbox.via import Smtp
 
@@ -24,8 +25,9 @@ UNICAST = ipaddress.IPv6Network("2000::/3")
 class Network:
     """Which hosts accounts may reach: never the operator's inner network, unless he allows it."""
 
-    def __init__(self, allowed_inner: frozenset[str]) -> None:
+    def __init__(self, allowed_inner: frozenset[str], lookups: Lookups | None = None) -> None:
         self._allowed = allowed_inner
+        self._lookups = lookups or Lookups()
 
     async def connect(self, host: str, port: int, seconds: float) -> socket.socket:
         """A connected socket to an address that was checked, and is not looked up again.
@@ -36,7 +38,7 @@ class Network:
         until, trouble = loop.time() + seconds, OSError()
         async with asyncio.timeout(seconds):
             try:
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found = await self._lookups.of(host, port)
             except (socket.gaierror, UnicodeError) as error:  # the second: a part of its name is empty or too long
                 if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
                     raise  # nobody knows whether there is
