@@ -114,6 +114,29 @@ async def test_what_is_refused_leaves_nothing_behind(platform: Platform) -> None
     assert (await put(outbox, partner, bytes(2_000_000))).status_code == 201
 
 
+async def test_an_upload_that_is_cut_off_leaves_nothing_behind_and_is_no_mistake_of_ours(platform: Platform) -> None:
+    """B12: whoever watches the log would look for one."""
+    outbox, partner = await platform.service("outbox"), unique("prt")
+
+    async def has_begun() -> bool:
+        return await stored(outbox, partner) == (0, 1, 1)
+
+    async def is_gone() -> bool:
+        return await stored(outbox, partner) == (0, 0, 0)
+
+    async def cut_off() -> AsyncIterator[bytes]:
+        yield bytes(300_000)
+        await eventually(has_begun)
+        raise EOFError
+
+    before = outbox.log_text().count("request_failed")
+    with pytest.raises(EOFError):
+        await put(outbox, partner, cut_off())
+    await eventually(is_gone)
+    await uploaded(outbox, partner)
+    assert outbox.log_text().count("request_failed") == before
+
+
 async def test_another_partners_file_is_none_and_the_message_says_so(platform: Platform, mail: MailServer) -> None:
     """B12, B4: refused at once, in words; sent by a resend once the file is there."""
     outbox = await platform.service("outbox")

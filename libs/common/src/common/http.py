@@ -13,6 +13,7 @@ from fastapi.routing import iter_route_contexts
 from opentelemetry import trace
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from common.authors import Author
 from common.errors import PROBLEM_BASE, Invalid, Problem, Unavailable, is_own_trouble
@@ -207,6 +208,7 @@ def answer_with_problems(app: FastAPI, refusals: Refusals) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
     made = app.openapi
 
@@ -280,6 +282,11 @@ def _methods(request: Request) -> list[str]:
     path, routes = request.scope["path"], iter_route_contexts(request.app.routes)
     fitting = [route for route in routes if (pattern := getattr(route, "path_regex", None)) and pattern.match(path)]
     return sorted({method for route in fitting for method in route.methods or ()})
+
+
+async def _gone(*_: object) -> JSONResponse:
+    """Whoever asked hung up within the body, where a route reads it part by part: that is no mistake of ours."""
+    return _answer(Invalid("The body ended before it was whole.").document())
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
