@@ -1,5 +1,7 @@
 """What is understood of mails that come back: real reports, and garbage."""
 
+import base64
+import quopri
 import time
 from datetime import UTC, datetime
 
@@ -74,6 +76,23 @@ def test_a_report_on_an_address_that_is_not_ascii_is_one_too() -> None:
         raw = raw.replace(name, name.replace(b"delivery", b"global-delivery").replace(b"rfc822", b"global"))
     wanted = Report(Verdict.FAILED, NOW, "5.1.1", "550 5.1.1 ża: no such mailbox")
     assert understand(raw, PATHS, NOW) == (Returned(ID, 2), wanted)
+
+
+@pytest.mark.parametrize("named", [b"", b"global-"], ids=["ascii", "of UTF-8"])
+@pytest.mark.parametrize("encoding", [b"7bit", b"quoted-printable", b"base64"])
+def test_a_report_is_understood_however_a_gateway_encoded_it(encoding: bytes, named: bytes) -> None:
+    """B2, RFC 6533: also where the mail that it returns has to say whose it is."""
+    encode = {b"base64": base64.encodebytes, b"quoted-printable": quopri.encodestring}.get(encoding, bytes)
+    raw = returned("shop@kettle.example.com", original=f"Errors-To: <{TO}>\r\n\r\nHello".encode())
+    head, *parts = raw.split(b"--report")
+    for number in (1, 2):
+        kind, _, content = parts[number].partition(b"\r\n\r\n")
+        kind = kind.replace(b"rfc822", b"global-headers" if named else b"rfc822").replace(
+            b"/delivery", b"/%bdelivery" % named
+        )
+        parts[number] = kind + b"\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n" + encode(content) + b"\r\n"
+    wanted = Report(Verdict.FAILED, NOW, "5.1.1", NO_MAILBOX)
+    assert understand(b"--report".join([head, *parts]), PATHS, NOW) == (Returned(ID, 2), wanted)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ have, short headers, and the old policy, which reads headers without understandi
 """
 
 import re
+from binascii import a2b_base64
 from collections.abc import Iterator
 from datetime import datetime
 from email import message_from_bytes
@@ -12,6 +13,7 @@ from email.message import Message
 from email.parser import HeaderParser
 from email.policy import Compat32
 from itertools import islice
+from quopri import decodestring
 
 from outbox.reports.domain import Ignored, Report, Verdict, in_words
 from outbox.return_paths import Returned, ReturnPaths
@@ -99,13 +101,31 @@ def _report(parts: list[Mime], now: datetime) -> Report | None:
 def _blocks(part: Mime) -> Iterator[Mime]:
     """The fields of a report, of each recipient apart."""
     match part.get_content_type():
-        case "message/delivery-status":
+        case "message/delivery-status" if not _is_base64(part):
             yield from _inside(part)
-        case "message/global-delivery-status":  # of UTF-8 (RFC 6533); to the parser a mail, with recipients for a body
-            for one in _inside(part):
-                yield from map(_headers, _BLANK_LINE.split(_text(one)))
+        case "message/delivery-status" | "message/global-delivery-status":  # the second is of UTF-8 (RFC 6533)
+            yield from map(_headers, _BLANK_LINE.split(_decoded(part)))
         case _:
             pass
+
+
+def _decoded(part: Mime) -> str:
+    """What is in a part that the parser took for a mail, as whose body it is there, as it came."""
+    text = "\n\n".join(map(_text, _inside(part))).encode()
+    if _is_base64(part):
+        text = a2b_base64(text)
+    elif _encoding(part) == "quoted-printable":
+        text = decodestring(text)
+    return text.decode("utf-8", "replace")
+
+
+def _is_base64(part: Mime) -> bool:
+    return _encoding(part) == "base64"
+
+
+def _encoding(part: Mime) -> str:
+    """Of a `message/*`, which has none by rights (RFC 2046, 5.2.1) but for UTF-8; not every gateway knows that."""
+    return _header(part, "content-transfer-encoding").lower()
 
 
 def _of_recipient(block: Mime, now: datetime) -> Report | None:
@@ -124,9 +144,9 @@ def _returned(parts: list[Mime]) -> Iterator[Mime]:
     """The headers of the mail that comes back, whole or without its body."""
     for part in parts:
         match part.get_content_type():
-            case "message/rfc822" | "message/global":
-                yield from _inside(part)
-            case "text/rfc822-headers" | "message/global-headers":
+            case "message/rfc822" | "message/global" | "message/global-headers":
+                yield from [_headers(_decoded(part))] if _is_base64(part) else _inside(part)
+            case "text/rfc822-headers":
                 yield _headers(_text(part))
             case _:
                 pass
