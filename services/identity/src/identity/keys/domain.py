@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+MOST_APART = timedelta(minutes=1)
+"""So much is believed of how far the clocks of replicas are apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
@@ -53,11 +56,8 @@ def signing_key_at(keys: Iterable[SigningKey], now: datetime) -> SigningKey | No
     return max(ready, key=lambda key: (key.is_announced, key.active_from), default=None)
 
 
-def newest_of(keys: Iterable[SigningKey]) -> SigningKey:
-    """The one that signs last; there has to be one."""
-    return max(keys, key=lambda key: key.active_from)
-
-
 def needs_new_key(keys: Iterable[SigningKey], now: datetime, overlap: timedelta) -> bool:
-    """True when the newest key retires so soon that its successor must be announced now."""
-    return all(key.retires_at - overlap <= now for key in keys)
+    """True when the newest key retires so soon that its successor must be announced now. One that was made by a clock
+    far ahead does not count: until it signs there may be none that does."""
+    soon = now + overlap + MOST_APART
+    return all(key.retires_at - overlap <= now for key in keys if key.active_from <= soon)

@@ -1,6 +1,7 @@
 """Keys: signing with one, and keeping a good one."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ from common.errors import Unavailable
 from common.ids import computed_id
 from common.relay import StateRelay
 from identity.keys.clients import Signer
-from identity.keys.domain import Grant, SigningKey, needs_new_key, newest_of, signing_key_at
+from identity.keys.domain import Grant, SigningKey, needs_new_key, signing_key_at
 from identity.keys.storage import KeyStore
 
 FIRST_KEY = "first"
@@ -63,7 +64,7 @@ async def rotate(keys: Keys) -> None:
         # All replicas use the same id, so only one of them makes the first key.
         await keys.store.add(keys.signer.new_key(FIRST_KEY, now, now + keys.age))
     elif needs_new_key(known, now, keys.overlap):
-        await _add_successor(keys, newest_of(known), now)
+        await _add_successor(keys, known, now)
     keys.relay.wake()
 
 
@@ -73,13 +74,13 @@ async def replace_all(keys: Keys) -> None:
     if not known:
         await rotate(keys)
         return
-    kid = await _add_successor(keys, newest_of(known), now)
+    kid = await _add_successor(keys, known, now)
     retires_at = now + keys.overlap
     await keys.store.retire_others(kid, retires_at, retires_at + keys.signer.longest)
 
 
-async def _add_successor(keys: Keys, newest: SigningKey, now: datetime) -> str:
-    """The id of the key after the newest: a key has one successor, whichever replica makes it."""
-    kid, active_from = computed_id("successor", newest.public_key), now + keys.overlap
+async def _add_successor(keys: Keys, known: Sequence[SigningKey], now: datetime) -> str:
+    """The id of the key after those that are known: they have one successor, whichever replica makes it."""
+    kid, active_from = computed_id("successor", *sorted(key.public_key for key in known)), now + keys.overlap
     await keys.store.add(keys.signer.new_key(kid, active_from, active_from + keys.age))
     return kid
