@@ -9,7 +9,7 @@ import pytest
 from common.events import CampaignLaunched, MessageRequested, OrderCreated, encode
 from common.mongo import Mongo
 from notifications.campaigns import storage
-from notifications.campaigns.domain import Step
+from notifications.campaigns.domain import FanOut, Named, Step
 from notifications.campaigns.handlers import CHUNK
 from notifications.campaigns.storage import FanOuts
 from tests.notifications.steps import has_partner
@@ -200,6 +200,19 @@ async def test_a_campaign_is_forgotten_long_after_it_was_done_and_never_before(p
         return {one["_id"] async for one in kept.find()} == {done["_id"], "under way"}
 
     await eventually(only_the_old_is_gone)
+
+
+async def test_a_clock_that_was_days_ahead_holds_up_no_campaign(platform: Platform) -> None:
+    """A7: neither by the lease of one that died, nor by what it did last; a lease that somebody has is kept."""
+    ahead, now = datetime.now(UTC) + timedelta(days=3), datetime.now(UTC)
+    fan_out = FanOut("f", "/test", "e", now, "campaign.launched", {}, None, Named(everyone=True))
+    async with database(platform, storage.INDEXES) as mongo:
+        fan_outs = FanOuts(mongo)
+        await fan_outs.add(fan_out, ahead)
+        assert await fan_outs.claim(ahead)
+        assert await fan_outs.claim(now)
+        assert not await fan_outs.claim(now)
+        assert not await fan_outs.claim(now - timedelta(seconds=5))
 
 
 async def test_nothing_of_campaigns_scans_a_collection(platform: Platform) -> None:

@@ -3,17 +3,23 @@
 import asyncio
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
 from common.events import MessageRequested, MessageSent, OrderCreated
+from common.mongo import Mongo
+from notifications.digests.handlers import digest_of
+from notifications.digests.storage import INDEXES, Collected
+from notifications.documents import decision_document, decision_of
 from tests.notifications.steps import asked, became_of, failed, knows, listed
+from tests.support.databases import database
 from tests.support.eventually import eventually, unique
 from tests.support.mail import MailServer
 from tests.support.messages import box, sender_account
 from tests.support.partners import announce_partner, announce_person
+from tests.support.plans import plans_of
 from tests.support.platform import Platform, Service
 
 KIND = "order.created"
@@ -117,6 +123,26 @@ async def test_a_digest_that_cannot_be_made_holds_up_no_other(platform: Platform
     await eventually(lambda: '"item_failed"' in service.log_text())
     await decisions.update_one(broken, {"$set": {"to": [addressed], "digest.until": datetime.now(UTC)}})
     await requested.wait_for(lambda e: e.data.partner_id == partners[0])
+
+
+async def test_a_clock_that_was_days_ahead_holds_up_no_digest(platform: Platform) -> None:
+    """A6: neither by when what it collected is due, nor by when it began one and died."""
+    service = await platform.service("notifications", instance="digest-ahead")
+    io, ahead = service.io, datetime.now(UTC) + timedelta(days=3)
+    partner, event_id = await announce_partner(io), unique("e")
+    mia = await announce_person(io, partner, "manager")
+    await knows(service, partner, mia.email)
+    await collects(service, partner, seconds=600)
+    await io.publish(OrderCreated(partner_id=partner, order_number="O-1"), event_id=event_id)
+    await eventually(partial(_is_collected, service, partner, event_id))
+    decisions = service.database["decisions"]
+    collected = await decisions.find_one({"partner_id": partner})
+    assert collected is not None
+    made = digest_of([decision_of(collected)], 0, ahead)
+    await decisions.insert_one(decision_document(made))
+    await decisions.update_one({"_id": collected["_id"]}, {"$set": {"digest.until": ahead}})
+    [event] = await io.follow(MessageRequested).wait_for(lambda e: e.data.partner_id == partner)
+    assert orders_in(event.data) == ["O-1"]
 
 
 async def _is_collected(service: Service, partner: str, event_id: str) -> bool:
@@ -264,3 +290,17 @@ async def test_digests_are_complete_and_in_order_though_both_replicas_are_killed
     assert [number for number, count in Counter(in_order()).items() if count > 1] == []
     assert in_order() == numbers
     assert len(told()) > 5
+
+
+async def test_nothing_of_digests_scans_a_collection(platform: Platform) -> None:
+    """House rule 6: neither what is due, nor what is collected of one."""
+
+    async def ask(mongo: Mongo) -> None:
+        collected = Collected(mongo)
+        await collected.due_of_all_partners(datetime.now(UTC), 100)
+        await collected.pending("prt_1", KIND, 100)
+
+    async with database(platform, INDEXES) as mongo:
+        plans = await plans_of(mongo, ask)
+    assert len(plans) == 2
+    assert not any("COLLSCAN" in plan or "SORT " in plan for plan in plans), plans

@@ -12,6 +12,8 @@ from notifications.campaigns.domain import FanOut, Named, Position, Step
 
 LEASE = timedelta(seconds=4)
 """What a dead replica had in hand is taken up by another after this."""
+MOST_APART = timedelta(minutes=1)
+"""So much is believed of how far the clocks of replicas are apart."""
 
 INDEXES = [
     Index("fan_outs", (("turn_at", 1),), where=(("done", False),)),
@@ -33,10 +35,12 @@ class FanOuts:
         await insert_new(self._fan_outs, [document])
 
     async def claim(self, now: datetime) -> tuple[FanOut, str] | None:
-        """The fan-out whose turn it is and a token for this turn; None when there is none to be done."""
-        token = new_id("turn")
+        """The fan-out whose turn it is and a token for this turn; None when there is none to be done. A lease that
+        nobody can have, of a clock that was far ahead, holds up nothing."""
+        token, is_over = new_id("turn"), {"lease_until": {"$lte": now}}
+        is_none = {"lease_until": {"$gt": now + LEASE + MOST_APART}}
         found = await self._fan_outs.find_one_and_update(
-            {"done": False, "lease_until": {"$lte": now}},
+            {"done": False, "$or": [is_over, is_none]},
             {"$set": {"lease_until": now + LEASE, "token": token}},
             sort=[("turn_at", 1)],
             return_document=ReturnDocument.AFTER,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from common.ids import computed_id
 from common.jobs import each_alone
-from notifications.digests.storage import Collected
+from notifications.digests.storage import MOST_APART, Collected
 from notifications.domain import Addressed, Decision, Line, Occurrence, message_id
 from notifications.handlers import Notifications, occurrence_id
 from notifications.messages import MOST_LINES, SOURCE, message_record
@@ -49,7 +49,7 @@ async def _send_next(digests: Digests, partner_id: str, kind_id: str, now: datet
         return False
     made = digest_of(pending, before, now)
     [digest] = await notifications.store.keep_decisions([made])
-    if digest is not made and digest.consumed_at > now - TAKE_OVER:
+    if digest is not made and now - TAKE_OVER < digest.consumed_at <= now + MOST_APART:
         return False
     kind = (await notifications.kinds.current()).get(kind_id)
     directory = await notifications.store.directory_of_all_partners(kind, [partner_id])

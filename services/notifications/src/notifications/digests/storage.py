@@ -1,11 +1,15 @@
 """What is collected for digests. It lies in the decisions themselves: none is kept without being collected."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from common.mongo import Index, Mongo, insert_new
 from notifications.documents import decision_of, settings_id
 from notifications.domain import Decision
 
+LONGEST = timedelta(days=1)
+"""Nobody collects for longer."""
+MOST_APART = timedelta(minutes=1)
+"""So much is believed of how far the clocks of replicas are apart."""
 _PENDING = (("digest.pending", True),)
 
 INDEXES = [
@@ -22,9 +26,11 @@ class Collected:
         self._digests = mongo.collection("digests")
 
     async def due_of_all_partners(self, now: datetime, limit: int) -> list[tuple[str, str]]:
-        """(partner, kind) of which something is due, those first that are due longest; from `limit` decisions."""
+        """(partner, kind) of which something is due, those first that are due longest; from `limit` decisions. What a
+        clock that was far ahead collected does not wait until then."""
+        is_due, is_none = {"digest.until": {"$lte": now}}, {"digest.until": {"$gt": now + LONGEST + MOST_APART}}
         found = self._decisions.of_all_partners.find(
-            {"digest.pending": True, "digest.until": {"$lte": now}},
+            {"digest.pending": True, "$or": [is_due, is_none]},
             {"partner_id": 1, "kind": 1},
             sort=[("digest.until", 1)],
             limit=limit,
