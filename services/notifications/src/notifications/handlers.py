@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from common.errors import Poison
 from common.events import RECIPIENT_REFUSED, ContactChanged, MessageFailed, Outgoing, PartnerChanged, Received
 from common.ids import computed_id
+from common.jobs import taking_turns
 from common.kafka.connection import Kafka
 from common.kafka.dead_letters import set_aside
 from notifications.directory import Directory
@@ -75,26 +76,32 @@ async def _notify_kind(notifications: Notifications, kind: Kind, occurrences: Se
     """Decide and publish; returns those that nobody can be told of yet."""
     store = notifications.store
     directory = await store.directory_of_all_partners(kind, (one.partner_id for one in occurrences))
-    decisions, undecided = _decide(directory, occurrences, datetime.now(UTC))
+    decisions, undecided = await _decide(directory, occurrences, datetime.now(UTC))
     before = await _decided_before(notifications, directory, undecided)
     most = notifications.kafka.largest
-    records = _records(directory, decisions, most)  # what cannot be put into words is never stored as decided
+    records = await _records(directory, decisions, most)  # what cannot be put into words is never stored as decided
     stored = await store.keep_decisions(decisions)
     if stored != decisions:
-        records = _records(directory, stored, most)
-    await notifications.kafka.publish(records + _records(directory, before.values(), most))
+        records = await _records(directory, stored, most)
+    await notifications.kafka.publish(records + await _records(directory, before.values(), most))
     return [one for one in undecided if one.id not in before]
 
 
-def _decide(
-    directory: Directory, occurrences: Iterable[Occurrence], now: datetime
+async def _decide(
+    directory: Directory, occurrences: Sequence[Occurrence], now: datetime
 ) -> tuple[list[Decision], list[Occurrence]]:
     decisions: dict[str, Decision] = {}
     undecided: list[Occurrence] = []
-    for place, one in enumerate(occurrences):
+
+    def made(place: int, one: Occurrence) -> Decision | None:
         try:
-            decision = _decision(directory, one, now, place)
+            return _decision(directory, one, now, place)
         except Nobody:
+            return None
+
+    found = await taking_turns(made(place, one) for place, one in enumerate(occurrences))
+    for one, decision in zip(occurrences, found, strict=True):
+        if decision is None:
             undecided.append(one)
         else:
             decisions.setdefault(one.id, decision)
@@ -132,9 +139,11 @@ async def _decided_before(
     return await _decisions_by_id(notifications, [one.id for one in undecided if one.partner_id in directory.partners])
 
 
-def _records(directory: Directory, decisions: Iterable[Decision], most: int) -> list[Outgoing]:
+async def _records(directory: Directory, decisions: Iterable[Decision], most: int) -> list[Outgoing]:
     """Raises Poison where one has more than `most` bytes: no topic would take it, however often it is tried."""
-    records = [message_record(directory, decision, to) for decision in decisions for to in decision.at_once]
+    records = await taking_turns(
+        message_record(directory, decision, to) for decision in decisions for to in decision.at_once
+    )
     if any(record.size > most for record in records):
         raise Poison("message_too_long", "its words have more bytes than a record may have")
     return records
@@ -178,14 +187,14 @@ async def _escalate_kind(notifications: Notifications, kind: Kind, events: Seque
         raise Poison("unknown_partner", "the partner is gone")
     await store.add_escalations([(_decision_id(event.data), _escalate(directory, event.data)) for event in events])
     stored = await _decisions_by_id(notifications, decided)
-    records = [
+    records = await taking_turns(
         escalation_record(directory, decision, escalated, to, event)
         for event in events
         for decision in [stored[_decision_id(event.data)]]
         for escalated in decision.escalations
         if escalated.of_message_id == event.data.message_id
         for to in escalated.to
-    ]
+    )
     await notifications.kafka.publish(records)
 
 

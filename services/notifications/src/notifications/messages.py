@@ -1,7 +1,8 @@
 """From a decision to the record that requests its message; from what cannot be decided to its dead letter."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from markupsafe import Markup
 
@@ -24,7 +25,9 @@ from common.kafka.dead_letters import DeadLetter, StoredRecord
 from notifications import words
 from notifications.directory import Directory
 from notifications.domain import Addressed, Decision, Escalated, Occurrence, Partner
-from notifications.kinds.domain import FALLBACK, Kind, Words, shortened
+from notifications.kinds.domain import FALLBACK, OWN_WORDS, Kind, Words, shortened
+
+T = TypeVar("T")
 
 SOURCE = "/notifications"
 MOST_LINES = 200
@@ -49,8 +52,18 @@ def render(directory: Directory, decision: Decision, to: Addressed, unsubscribe_
     about, kind = decision.about, directory.kind
     partner = directory.partners[about.partner_id]
     language = kind.language_for(about.data, partner.language)
-    own = directory.of(partner.id).words.get(language, Words())
-    return kind.render(to.channel, language, values_for(about, partner, to, unsubscribe_url), own)
+    values = values_for(about, partner, to, unsubscribe_url)
+    own = directory.of(partner.id).words.get(language, OWN_WORDS)
+    return _in_own_words(own, lambda words: kind.render(to.channel, language, values, words))
+
+
+def _in_own_words(own: Words, made: Callable[[Words], T]) -> T:
+    """In what a partner wrote; where that cannot be filled with this event, in the kind's words: his mistake keeps none
+    of his people from being told, and does not count as poison, too much of which stops everybody. Raises Poison."""
+    if own != OWN_WORDS:
+        with suppress(Poison):
+            return made(own)
+    return made(OWN_WORDS)
 
 
 def _render_digest(directory: Directory, decision: Decision, to: Addressed) -> Content:
@@ -64,9 +77,9 @@ def _render_digest(directory: Directory, decision: Decision, to: Addressed) -> C
 def digest_line(directory: Directory, about: Occurrence, partner: Partner) -> tuple[str, str]:
     """Subject and intro that stand for an event in a digest, which is for nobody in particular. Raises Poison."""
     language = directory.kind.language_for(about.data, partner.language)
-    own = directory.of(partner.id).words.get(language, Words())
+    own = directory.of(partner.id).words.get(language, OWN_WORDS)
     values = values_for(about, partner, Addressed("", "", "", None, ()), "")
-    content = directory.kind.templates[language].line(values, own)
+    content = _in_own_words(own, lambda words: directory.kind.templates[language].line(values, words))
     return content[0], shortened(content[1], LONGEST_INTRO)
 
 

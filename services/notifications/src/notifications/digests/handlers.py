@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from common.ids import computed_id
-from common.jobs import each_alone
+from common.jobs import each_alone, taking_turns
 from notifications.digests.storage import MOST_APART, Collected
 from notifications.domain import Addressed, Decision, Line, Occurrence, message_id
 from notifications.handlers import Notifications, occurrence_id
@@ -53,7 +53,7 @@ async def _send_next(digests: Digests, partner_id: str, kind_id: str, now: datet
         return False
     kind = (await notifications.kinds.current()).get(kind_id)
     directory = await notifications.store.directory_of_all_partners(kind, [partner_id])
-    await notifications.kafka.publish([message_record(directory, digest, to) for to in digest.to])
+    await notifications.kafka.publish(await taking_turns(message_record(directory, digest, to) for to in digest.to))
     await collected.finish(digest, before)
     return True
 

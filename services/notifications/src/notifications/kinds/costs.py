@@ -11,6 +11,8 @@ from common.errors import Poison
 
 MOST_STEPS = 20_000
 """What all loops and made texts of a text may cost together."""
+MOST_OWN_STEPS = 2_000
+"""The same of what a partner wrote: it is made for each recipient of each of his events, among those of all others."""
 PARTS_A_STEP = 10
 """A turn of a loop costs one step, and one more for each so many parts (names, constants, operations) in it."""
 CHARACTERS_A_STEP = 100
@@ -24,14 +26,14 @@ STEPS = "_steps"
 class Steps:
     """The budget of one text."""
 
-    def __init__(self) -> None:
-        self._left = MOST_STEPS
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
 
     def take(self, steps: int) -> None:
         """Raises Poison when the text has cost more than it may."""
         self._left -= steps
         if self._left < 0:
-            raise Poison("message_too_long", f"its loops and texts cost more than {MOST_STEPS} steps")
+            raise Poison("message_too_long", f"its loops and texts cost more than {self._most} steps")
 
 
 @pass_context

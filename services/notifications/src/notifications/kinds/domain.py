@@ -11,6 +11,7 @@ from common.errors import Poison
 from common.events import AttachmentRef, Channel, Content, Role
 from common.events.marketplace import IDENTIFIER, NUMBER, Attachments
 from notifications.domain import ByRole, Entry, UnknownKind, at
+from notifications.kinds.costs import MOST_OWN_STEPS
 from notifications.kinds.templates import compile_template, render
 
 FALLBACK = "en"
@@ -88,16 +89,22 @@ class Templates:
 
     def email(self, values: Mapping[str, Any], words: Words = OWN_WORDS) -> Content:
         """The mail; its subject is one line, whatever the values contain. Raises Poison when it is too long."""
-        values = {**values, "intro": _text(words.intro or self.intro, values, MOST_INTRO)}
-        subject = shortened(_one_line(_text(words.subject or self.subject, values, MOST_TEXT)), MOST_SUBJECT)
+        values = {**values, "intro": self._intro(values, words)}
+        subject = shortened(_one_line(self._subject(values, words)), MOST_SUBJECT)
         html = render(compile_template(self.html, markup=True), values, MOST_HTML)
         return _content(subject, _text(self.text, values, MOST_TEXT), html)
 
     def line(self, values: Mapping[str, Any], words: Words = OWN_WORDS) -> tuple[str, str]:
         """Subject and intro alone, a line each. Raises Poison when they are too long."""
-        intro = _text(words.intro or self.intro, values, MOST_INTRO)
-        subject = _text(words.subject or self.subject, {**values, "intro": intro}, MOST_TEXT)
+        intro = self._intro(values, words)
+        subject = self._subject({**values, "intro": intro}, words)
         return shortened(_one_line(subject), MOST_SUBJECT), _one_line(intro)
+
+    def _intro(self, values: Mapping[str, Any], words: Words) -> str:
+        return _either(words.intro, self.intro, values, MOST_INTRO)
+
+    def _subject(self, values: Mapping[str, Any], words: Words) -> str:
+        return _either(words.subject, self.subject, values, MOST_TEXT)
 
     def short(self, values: Mapping[str, Any]) -> Content:
         """The SMS, one line. Raises Poison when it is too long."""
@@ -106,6 +113,11 @@ class Templates:
 
 def _text(source: str, values: Mapping[str, Any], most: int) -> str:
     return render(compile_template(source), values, most)
+
+
+def _either(own: str, source: str, values: Mapping[str, Any], most: int) -> str:
+    """What a partner wrote, or else the kind's; the first may cost less."""
+    return render(compile_template(own), values, most, MOST_OWN_STEPS) if own else _text(source, values, most)
 
 
 def _one_line(text: str) -> str:

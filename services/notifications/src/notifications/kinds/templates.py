@@ -166,12 +166,12 @@ def compile_template(source: str, *, markup: bool = False) -> Template:
         raise BadTemplate(error.lineno, str(error.message)) from None
 
 
-def render(template: Template, values: Mapping[str, Any], most: int) -> str:
+def render(template: Template, values: Mapping[str, Any], most: int, steps: int = costs.MOST_STEPS) -> str:
     """The text, at most `most` characters. Raises Poison when it is longer, costs too much, or cannot be made.
 
     What the event lacks is written as nothing.
     """
-    context = template.new_context({**values, costs.STEPS: Steps()}, shared=True)  # nothing else has these values
+    context = template.new_context({**values, costs.STEPS: Steps(steps)}, shared=True)  # nothing else has these values
     return _joined(template.root_render_func(context), most)
 
 
