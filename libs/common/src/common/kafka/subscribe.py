@@ -80,6 +80,7 @@ class Subscription(Generic[E]):
         self._batch = batch
         self._flood = FloodGate(kafka.settings.kafka_dead_letters_per_minute)
         self._careful_until = 0.0
+        self._measured: set[TopicPartition] = set()
         self._stop = Stop()
 
     async def run(self, stop: Stop) -> None:
@@ -244,7 +245,12 @@ class Subscription(Generic[E]):
         metrics.STALLED.labels(self.topic).set(0)
 
     def _measure_lag(self, consumer: AIOKafkaConsumer, done: dict[TopicPartition, int]) -> None:
+        """Of what went to another member it tells from now on: what was seen here would be shown for good."""
+        for tp in self._measured - consumer.assignment():
+            metrics.LAG.remove(self.topic, str(tp.partition))
+            self._measured.discard(tp)
         for tp, offset in done.items():
             end = consumer.highwater(tp)
             if end is not None:
                 metrics.LAG.labels(self.topic, str(tp.partition)).set(max(0, end - offset))
+                self._measured.add(tp)
