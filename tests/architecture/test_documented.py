@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import Counter, Gauge, Histogram
 from pydantic import SecretStr
 
+from common import metrics
 from common.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[2]
@@ -82,3 +84,15 @@ def test_every_event_of_the_logs_is_in_the_list_with_its_fields() -> None:
     for event, level, fields in logged():
         missing = {field for field in fields if f"`{field}`" not in listed[event, level]}
         assert missing == set(), f"{event}: docs/logs.md does not say what these are"
+
+
+def test_every_metric_is_in_the_list_with_its_labels() -> None:
+    """F4: and nothing is in the list that no service counts."""
+    rows = [line.split("|") for line in (ROOT / "docs" / "metrics.md").read_text().splitlines() if "| `switchb" in line]
+    listed = {row[1].strip(" `"): re.findall("`(.+?)`", row[2]) for row in rows}
+    counted: dict[str, list[str]] = {}
+    for one in vars(metrics).values():
+        if isinstance(one, Counter | Gauge | Histogram):
+            [family] = one.describe()
+            counted[family.name + ("_total" if isinstance(one, Counter) else "")] = list(one._labelnames)  # pyright: ignore[reportPrivateUsage]
+    assert listed == counted
