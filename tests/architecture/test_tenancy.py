@@ -47,11 +47,9 @@ REQUESTS_MAY_REACH = {
         "_quiet_hours_of": "part of the same directory",
     },
     "outbox": {
-        "release": "its filter has the partner",
-        "hasten": "the same",
-        "_change_some": "its filter has the account, and `release`'s the partner",
+        "hasten": "its filter has the partner",
+        "_change_some": "its filter has the partner, or an account that was the caller's",
         "doubt": "of an account that was found to be the caller's",
-        "hold": "by the account's id, after the caller's own account was removed",
         "owner_of_all_partners": "a report has no partner: it proves which message it is about, and that says whose",
         "put_aside": "of the partner that was found by that, or by the account",
         "accounts_by_id_of_all_partners": "a gateway has no partner: it proves that it knows the account's secret",

@@ -174,3 +174,21 @@ def test_an_answer_is_documented_with_the_type_that_it_has(name: str) -> None:
                     assert types == ["application/problem+json"], f"{method} {path} {status}"
                 elif status not in ("202", "204"):
                     assert types, f"{method} {path} {status}"
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "method"),
+    [
+        ("identity", "/sign-in", "post"), ("identity", "/partners", "post"), ("identity", "/users", "post"),
+        ("identity", "/partner-access/{partner_id}", "put"), ("contacts", "/persons", "post"),
+        ("contacts", "/addresses", "post"), ("notifications", "/settings/{kind}", "put"),
+        ("notifications", "/quiet-hours", "put"), ("outbox", "/accounts", "post"), ("crm", "/records", "post"),
+    ],
+)  # fmt: skip
+def test_the_first_requests_of_a_newcomer_have_an_example_that_fits(service: str, path: str, method: str) -> None:
+    """F2: what `/docs` would make up from the types alone is refused."""
+    document = DOCUMENTS[f"openapi/{service}.json"]
+    schema = document["paths"][path][method]["requestBody"]["content"]["application/json"]["schema"]
+    [reference, *_] = [one["$ref"] for one in schema.get("oneOf", [schema])]
+    [example] = document["components"]["schemas"][reference.rpartition("/")[2]]["examples"]
+    Draft202012Validator(schema | {"components": document["components"]}).validate(example)

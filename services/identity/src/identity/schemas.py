@@ -50,6 +50,24 @@ def revealed(password: SecretStr | None) -> str | None:
 
 
 class NewPartner(Request):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Kettle & Sons",
+                    "language": "en",
+                    "country": "PL",
+                    "categories": ["kitchen"],
+                    "owner": {
+                        "email": "olga@kettle.example",
+                        "name": "Olga",
+                        "password": "seven kettles on a red stove",
+                    },
+                }
+            ]
+        }
+    )
+
     name: Name
     language: Language = "en"
     country: Country = "PL"
@@ -67,6 +85,8 @@ class NewPartner(Request):
 
 class PartnerChange(Request):
     """Only what is sent is changed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"language": "pl", "categories": ["kitchen", "garden"]}]})
 
     name: Name | None = None
     language: Language | None = None
@@ -105,6 +125,14 @@ class PartnerView(BaseModel):
 
 
 class NewUser(Request):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"email": "sam@kettle.example", "name": "Sam", "permissions": ["contacts:read", "outbox:read"]}
+            ]
+        }
+    )
+
     email: EmailStr
     name: Name
     password: FirstPassword = None
@@ -120,6 +148,8 @@ class NewUser(Request):
 
 class UserChange(Request):
     """Only what is sent is changed. Passwords and addresses are changed by those whose they are, at `/me`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"permissions": ["contacts:read"]}]})
 
     name: Name | None = None
     permissions: list[Permission] | None = Field(default=None, max_length=100)

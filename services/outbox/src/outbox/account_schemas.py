@@ -35,12 +35,8 @@ SenderName = Annotated[str, StringConstraints(max_length=100, pattern=NO_CONTROL
 Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
 User = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=NO_CONTROL)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
-Domain = Annotated[
-    str,
-    StringConstraints(
-        max_length=253, to_lower=True, strip_whitespace=True, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)+$"
-    ),
-]
+DOMAIN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)+$"
+Domain = Annotated[str, StringConstraints(max_length=253, to_lower=True, strip_whitespace=True, pattern=DOMAIN)]
 URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 Origin = Annotated[str, StringConstraints(max_length=300, pattern=URL + r"$")]
 Url = Annotated[str, StringConstraints(max_length=2_000, pattern=URL + r"(/[!-\"$-~]*)?$")]
@@ -48,6 +44,10 @@ Header = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=
 Pointer = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^(/[^/]*)+$")]
 OURS = frozenset({"host", "content-type", "content-length", "transfer-encoding", "connection", "accept", "user-agent"})
 """Headers that no account sets."""
+WAYS = "`via` must be smtp (also when it is left out), fax_by_mail, smsapi or http"
+HOST = {"host": "smtp.example.com", "port": 587, "username": "shop", "password": "..."}
+MAILS: dict[str, JsonValue] = {"name": "Shop", "from_address": "shop@kettle.example", **HOST, "is_default": True}
+
 Status = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_ -]+$")]
 """As a gateway calls it."""
 
@@ -212,6 +212,8 @@ class _SignIn(_MailServer):
 class NewSmtp(_New, _SignIn, _Smtp):
     """A mail server (B11). The password is kept encrypted and never shown again."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [MAILS]})
+
 
 class NewFaxByMail(_New, _SignIn, _FaxByMail):
     """A mail server that makes faxes of mails (B11)."""
@@ -256,11 +258,7 @@ AccountFields = Annotated[
     | Annotated[NewFaxByMail, Tag("fax_by_mail")]
     | Annotated[NewSmsApi, Tag("smsapi")]
     | Annotated[NewHttp, Tag("http")],
-    Discriminator(
-        _way,
-        custom_error_type="via_unknown",
-        custom_error_message="`via` must be smtp (also when it is left out), fax_by_mail, smsapi or http",
-    ),
+    Discriminator(_way, custom_error_type="via_unknown", custom_error_message=WAYS),
 ]
 AccountView = Annotated[SmtpView | FaxByMailView | SmsApiView | HttpView, Field(discriminator="via")]
 _VIEW: TypeAdapter[AccountView] = TypeAdapter(AccountView)

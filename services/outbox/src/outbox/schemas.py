@@ -115,7 +115,7 @@ class MessageDetail(MessageView):
 class BoxSettings(BaseModel):
     """What a partner may say about its box (B6)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"keep_days": 30}]})
 
     keep_days: Annotated[int, Field(ge=KEEP_DAYS_LEAST, le=KEEP_DAYS_MOST)] | None = Field(
         description="What finished longer ago is deleted when new e-mail is sent; null: as long as the operator says."

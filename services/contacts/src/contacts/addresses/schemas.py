@@ -21,7 +21,20 @@ Types = Annotated[list[AddressType], Field(min_length=1, max_length=5)]
 class AddressFields(BaseModel):
     """What an address is made of; unknown fields are refused. One address may have several types (A3)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "types": ["billing", "registered_office"],
+                    "street": "Piotrkowska 1",
+                    "postal_code": "90-001",
+                    "city": "Łódź",
+                    "country": "PL",
+                }
+            ]
+        },
+    )
 
     types: Types
     name: Label = Field(default="", description="Who or what is there, for instance 'Warehouse North'.")
@@ -46,7 +59,7 @@ class AddressFields(BaseModel):
 class AddressPatch(BaseModel):
     """The fields that shall change (JSON Merge Patch); null takes an optional one away."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"street": "Piotrkowska 2"}]})
 
     types: Types | None = None
     name: Label | None = None

@@ -20,7 +20,20 @@ Roles = Annotated[list[Role], Field(max_length=9)]
 class PersonFields(BaseModel):
     """What a person is made of; unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "first_name": "Maria",
+                    "last_name": "Nowak",
+                    "email": "maria@kettle.example",
+                    "phone": "+48 601 234 567",
+                    "roles": ["manager", "sales"],
+                }
+            ]
+        },
+    )
 
     first_name: Name
     last_name: Name
@@ -45,7 +58,7 @@ class PersonFields(BaseModel):
 class PersonPatch(BaseModel):
     """The fields that shall change (JSON Merge Patch); `"phone": null` takes the phone away."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"phone": None, "roles": ["manager"]}]})
 
     first_name: Name | None = None
     last_name: Name | None = None

@@ -51,7 +51,20 @@ class PhoneFields(BaseModel):
 class RecordFields(BaseModel):
     """What a record is made of; unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "person",
+                    "first_name": "Anna",
+                    "last_name": "Nowak",
+                    "email": "anna@shop.example",
+                    "phones": [{"type": "mobile", "number": "+48601234567"}],
+                }
+            ]
+        },
+    )
 
     kind: Kind
     first_name: Name = ""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from common.auth import Permission
 from common.http import Time
@@ -11,10 +11,24 @@ from identity.schemas import Request
 
 
 class Switch(Request):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"on": True}]})
+
     on: bool
 
 
 class NewAccess(Request):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "permissions": ["contacts:read", "outbox:read"],
+                    "until": "2027-06-30T00:00:00Z",
+                    "confirm_each": False,
+                }
+            ]
+        }
+    )
+
     permissions: list[Permission] = Field(
         min_length=1, max_length=100, description="Never those to let others in or to hold credentials (E6)."
     )

@@ -40,6 +40,10 @@ class MachineKeys(BaseModel):
 
 
 class NewMachine(Request):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Order system", "permissions": ["outbox:read"]}]}
+    )
+
     name: Name
     permissions: list[Permission] = Field(min_length=1, max_length=100)
     jwks: MachineKeys | None = Field(

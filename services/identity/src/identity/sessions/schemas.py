@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, EmailStr, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr
 
 from identity.domain import PASSWORD_MAX
 from identity.proofs.schemas import Code, Credential
@@ -13,6 +13,10 @@ from identity.sessions.handlers import Issued, Sessions
 
 
 class Credentials(Request):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "olga@kettle.example", "password": "seven kettles on a red stove"}]}
+    )
+
     email: EmailStr
     password: Annotated[SecretStr, Field(max_length=PASSWORD_MAX)]
 

@@ -48,7 +48,14 @@ class EntryFields(BaseModel):
 class SettingsChange(BaseModel):
     """Who receives notifications of a kind; at most ten different entries (A6)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"recipients": [{"role": "sales", "channels": ["email", "sms"]}, {"email": "warehouse@kettle.example"}]}
+            ]
+        },
+    )
 
     recipients: list[EntryFields] = Field(min_length=1, max_length=100)
 
@@ -56,7 +63,10 @@ class SettingsChange(BaseModel):
 class WordsFields(BaseModel):
     """What a partner says instead of the kind's own words; templates, which may name what an event of the kind has."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"subject": "Order {{ data.order_number }} for {{ partner.name }}"}]},
+    )
 
     subject: str = Field(default="", max_length=500, description="Empty: the kind's own.")
     intro: str = Field(default="", max_length=2_000, description="Empty: the kind's own.")
@@ -107,7 +117,7 @@ class KindSettings(BaseModel):
 class Mute(BaseModel):
     """Tell nobody of a kind before `until`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"until": "2026-12-27T00:00:00Z"}]})
 
     until: Time = Field(description="In the future, at most 365 days ahead. Without an offset it is UTC.")
 
@@ -115,7 +125,7 @@ class Mute(BaseModel):
 class Digest(BaseModel):
     """At most one e-mail in so many minutes, with everything in it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"minutes": 60}]})
 
     minutes: int = Field(ge=5, le=1440)
 
@@ -148,7 +158,10 @@ def _zone(name: str) -> str:
 class QuietHoursFields(BaseModel):
     """When no SMS is sent; it leaves when they end. E-mail is never held back."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"start": "22:00", "until": "07:00", "time_zone": "Europe/Warsaw"}]},
+    )
 
     start: time = Field(description="Local time, such as 22:00.")
     until: time = Field(description="Local time; earlier than `start` means the next day.")

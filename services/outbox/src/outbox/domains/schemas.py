@@ -17,7 +17,7 @@ Name = Annotated[
 class DomainFields(BaseModel):
     """A domain that mails shall be signed for."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "kettle.example"}]})
 
     name: Name = Field(description="That of the accounts' `from_address`, in ASCII.")
 
