@@ -104,3 +104,11 @@ async def test_a_patch_that_takes_too_much_is_told_its_place(platform: Platform)
     person = (await contacts.http.post("/persons", json=ann, headers=headers)).json()
     answer = await contacts.http.patch(f"/persons/{person['id']}", json={"last_name": None}, headers=headers)
     assert [one["place"] for one in answer.json()["errors"]] == ["body/last_name"]
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+async def test_a_balancer_looks_with_head(platform: Platform, path: str) -> None:
+    """F3, RFC 9110 (9.3.2): the answer is that of GET, without its body."""
+    contacts = await platform.service("contacts")
+    answer = await contacts.http.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")

@@ -174,16 +174,20 @@ async def _finish(tasks: Sequence[asyncio.Task[None]], seconds: float) -> None:
             await task
 
 
+LOOKS = ["GET", "HEAD"]
+"""Balancers and monitors look with either."""
+
+
 def _health(
     setup: _Setup, mongo: Mongo, kafka: Kafka, readers: Sequence[tuple[str, Reader]], jobs: Sequence[Job]
 ) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/livez")
+    @router.api_route("/livez", methods=LOOKS)
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
 
-    @router.get("/readyz")
+    @router.api_route("/readyz", methods=LOOKS)
     async def readyz() -> JSONResponse:
         missing = {name: reader.trouble for name, reader in readers if reader.trouble}
         missing |= {job.name: job.trouble for job in jobs if job.trouble}
