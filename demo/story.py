@@ -190,6 +190,8 @@ async def deliver(story: Story) -> str:
             return len(messages) >= EXPECTED and all(map(_is_decided, messages))
 
         await until(all_decided, "the delivery of every message", seconds=60)
+    if not story.show.is_terminal:
+        story.show.print()  # a table that was drawn once only does not end its line
     return trace_id
 
 
