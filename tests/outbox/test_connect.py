@@ -2,12 +2,20 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager, suppress
 from threading import Event
 
+import pytest
+
+from outbox import connect as smtp
+from outbox import gateways
 from outbox.connect import Network
+from outbox.domain import Answer, Outcome
 from outbox.lookups import Found, Lookups
+from outbox.mime import Mail
+from outbox.smtp import Patience
+from outbox.via import HttpGateway, Smtp
 
 SILENT, GOOD = "127.0.0.1", "127.0.0.2"
 ALLOWED = frozenset({SILENT, GOOD})
@@ -59,3 +67,47 @@ async def test_a_host_is_found_while_the_name_servers_of_many_others_are_silent(
             assert connected.getpeername()[0] == GOOD
         assert {type(one) for one in await asyncio.gather(*dead, return_exceptions=True)} == {TimeoutError}
     is_over.set()
+
+
+Send = Callable[[int, Mail], Awaitable[Answer]]
+
+
+async def by_mail_server(port: int, mail: Mail) -> Answer:
+    connection = await smtp.connect(Smtp(GOOD, port, "none", None), None, Network(ALLOWED), Patience(5, 0.3))
+    return await connection.send(mail)
+
+
+async def by_gateway(port: int, mail: Mail) -> Answer:
+    via = HttpGateway(f"http://{GOOD}:{port}", '{"to": "{to}", "text": "{text}"}', None, None, None)
+    connection = await gateways.connect(via, "sms", None, gateways.Rules(Network(ALLOWED), 0.3, 60), "")
+    return await connection.send(mail)
+
+
+@pytest.mark.parametrize("send", [by_mail_server, by_gateway])
+async def test_what_was_not_taken_in_time_does_not_wait_for_it(send: Send) -> None:
+    """B10: with its connection it stayed in memory as long as the other side liked, and left after we had given up."""
+    given_up, taken = asyncio.Event(), asyncio.Queue[int]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A mail server up to the content; of a gateway nothing."""
+        writer.write(b"220 ready\r\n" if send is by_mail_server else b"")
+        while send is by_mail_server and (line := await reader.readline()):
+            writer.write({b"EHLO": b"250 hello\r\n", b"DATA": b"354 go on\r\n"}.get(line[:4], b"250 OK\r\n"))
+            if line[:4] == b"DATA":
+                break
+        await given_up.wait()
+        size = 0
+        with suppress(ConnectionError):
+            while part := await reader.read(1_000_000):
+                size += len(part)
+        taken.put_nowait(size)
+        writer.close()
+
+    text = "x" * 10_000_000
+    mail = Mail("m-1", "shop@kettle.example", "", "ann@x.example", "", "New order", text, "")
+    server = await asyncio.start_server(serve, GOOD, 0)
+    answer = await send(server.sockets[0].getsockname()[1], mail)
+    assert answer.outcome is Outcome.UNKNOWN
+    given_up.set()
+    assert await taken.get() < len(text)
+    server.close()

@@ -125,7 +125,7 @@ class GatewayConnection:
                 response = await self._http.handle_async_request(request)
                 await read_beginning(response, body)
         except (httpcore.ProtocolError, httpcore.NetworkError, OSError, TimeoutError) as error:
-            self.close()
+            self._stream.abort()
             if response is None or isinstance(self._via, SmsApi):
                 words = "did not answer in time" if isinstance(error, TimeoutError) else "broke off the conversation"
                 return Answer(Outcome.UNKNOWN, reply=f"the gateway {words}")

@@ -146,7 +146,7 @@ class Connection:
                 return replace(answer, provider_id=message_id_header(mail.message_id, mail.from_address))
             return answer
         except (Disconnected, TimeoutError) as error:
-            self._transport.close()
+            self._transport.abort()  # else what the server did not take would wait for it as long as it likes
             return lost(stage, f"the mail server {words_for(error)}")
         except Incomplete:
             return lost(stage, "an attachment cannot be read")

@@ -69,3 +69,7 @@ class Stream(httpcore.AsyncNetworkStream):
 
     def close(self) -> None:
         self._writer.close()
+
+    def abort(self) -> None:
+        """Close it, though not all was taken of what was written."""
+        self._writer.transport.abort()
