@@ -19,7 +19,7 @@ class Settings(ServiceSettings):
         default=1_000, ge=1, description="less urgent messages are claimed so fast while more urgent ones come in"
     )
     lease_seconds: float = Field(
-        default=10.0, ge=1, description="a process works by a claim so long without renewing it"
+        default=7.0, ge=1, description="a process works by a claim so long without renewing it"
     )
     retry_schedule_seconds: str = Field(default="30,120,600,1800,3600,7200", description="delays; the last one repeats")
     max_age_hours: float = Field(default=72.0, gt=0, description="after this a message that still waits ends in ERROR")
