@@ -64,3 +64,23 @@ async def test_a_great_many_that_wait_for_an_account_that_is_gone_hold_up_nobody
     await mongo.database["accounts"].update_one({"_id": other.id}, {"$set": {"partner_id": account.partner_id}})
     await find_accounts(outbox)
     assert await messages.count_documents({"account_id": other.id, "due_at": {"$lte": datetime.now(UTC)}}) == count
+
+
+async def test_what_is_given_back_or_gets_an_account_leaves_in_the_order_of_its_age(outbox: Outbox) -> None:
+    """Fairness: what a process that ends had claimed went behind everything that waited, and what had waited for an
+    account left as its id happened to be."""
+    account, now = await account_at(outbox, Scripted()), datetime.now(UTC)
+    wanted = sorted((message(account.partner_id, address()) for _ in range(6)), key=lambda one: one.message_id)
+    oldest_first = [one.message_id for one in reversed(wanted)]
+    for age, one in enumerate(wanted):
+        await outbox.queue.take_in([message_document(one, None, now - timedelta(minutes=age))])
+    await outbox.queue.release(account.partner_id, "email", account.id, now)
+
+    async def claimed(most: int) -> list[str]:
+        claim = await outbox.queue.claim_due(datetime.now(UTC), timedelta(minutes=1), {account.id: most})
+        ids = [one["_id"] for one in claim.messages]
+        await outbox.queue.give_back({claim.token: ids}, datetime.now(UTC))
+        return ids
+
+    assert await claimed(2) == oldest_first[:2]
+    assert await claimed(6) == oldest_first

@@ -138,7 +138,8 @@ class Queue:
         try:
             await self._messages.update_many(due, {"$set": claim, "$unset": {"retry_at": ""}})
             # Read after the claim: another replica may have been quicker with some, or changed them just before.
-            return Claim(token, await self.claimed(token, ids), now, drained)
+            claimed = {one["_id"]: one for one in await self.claimed(token, ids)}
+            return Claim(token, [claimed[one] for one in ids if one in claimed], now, drained)
         except PyMongoError:  # some may be claimed, and nobody will begin them
             self._given_back.add((token, tuple(ids)))
             raise
@@ -183,13 +184,14 @@ class Queue:
         )
 
     async def give_back(self, ids_by_token: Mapping[str, Collection[str]], now: datetime) -> None:
-        """Unclaim what was not begun: there was no attempt. What the database does not take is tried again with the
-        next, and until then it is not said here that an attempt was lost."""
+        """Unclaim what was not begun: there was no attempt, and it keeps its place. What the database does not take is
+        tried again with the next, and until then it is not said here that an attempt was lost."""
+        self._reached = {} if ids_by_token else self._reached
         self._given_back.update((token, tuple(ids)) for token, ids in ids_by_token.items())
         for token, ids in list(self._given_back):
             await self._messages.update_many(
                 {"_id": {"$in": ids}, "claim.token": token},
-                {"$set": {"status": Status.WAITING, "due_at": now, "retry_at": now}, "$unset": {"claim": ""}},
+                {"$set": {"status": Status.WAITING, "retry_at": now}, "$unset": {"claim": ""}},
             )
             self._given_back.discard((token, ids))
 
@@ -257,7 +259,8 @@ class Queue:
     async def release(self, partner_id: str, channel: str, account_id: str, now: datetime) -> bool:
         """Let some messages of a channel that waited for an account go through this one; True when there may be more.
 
-        Its age counts from now, or from its `not_before` if that is still to come: until then it waits on.
+        They leave in the order in which they could have. The age of each counts from now, or from its `not_before` if
+        that is still to come: until then it waits on.
         """
         leaves_at = {"$max": [now, "$due_since"]}
         return await self._change_some(
@@ -266,7 +269,7 @@ class Queue:
                 {
                     "$set": {
                         "account_id": account_id,
-                        "due_at": leaves_at,
+                        "due_at": "$due_since",
                         "due_since": leaves_at,
                         "retry_at": leaves_at,
                     }
