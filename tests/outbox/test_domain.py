@@ -31,6 +31,8 @@ from outbox.domain import Outcome, Stage, has_expired, lost, next_delay, underst
         (Stage.RECIPIENT, 451, "try later", Outcome.TRY_AGAIN),
         (Stage.RECIPIENT, 452, "4.5.3 too many", Outcome.TRY_AGAIN),
         (Stage.RECIPIENT, 552, "5.2.2 mailbox full", Outcome.TRY_AGAIN),
+        (Stage.RECIPIENT, 552, "exceeded storage allocation", Outcome.TRY_AGAIN),
+        (Stage.RECIPIENT, 552, "5.2.3 too big for this mailbox", Outcome.MESSAGE_REFUSED),
         (Stage.CONTENT, 552, "5.3.4 too big", Outcome.MESSAGE_REFUSED),
         (Stage.CONTENT, 554, "5.6.0 looks like spam", Outcome.MESSAGE_REFUSED),
     ],

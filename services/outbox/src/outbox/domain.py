@@ -72,6 +72,8 @@ ALLOWANCE_USED = "allowance_used"
 MOST_WORDS = 500
 """Characters that are kept of what a provider says."""
 MAILBOX_FULL = "5.2.2"
+NO_ROOM = 552
+"""RFC 5321, 4.2.3: for the mail, or in the mailbox; the address is not wrong for that."""
 _ABOUT_SENDER = re.compile(r"5\.(1\.[78]$|7\.)")
 """RFC 3463: the sender's address, or what he may do. Many servers say so only when they hear of a recipient, whose
 address is not wrong for that, and must not be remembered as such (A8)."""
@@ -288,9 +290,10 @@ def _meaning(stage: Stage, code: int, enhanced: str | None) -> Outcome:
         return Outcome.SENT
     if stage is Stage.SIGN_IN or code in (530, 534, 535, 538):
         return Outcome.ACCOUNT_REFUSED if 500 <= code < 600 else Outcome.TRY_AGAIN  # what is no answer refuses nobody
-    if code < 500 or stage is Stage.CONNECT or enhanced == MAILBOX_FULL:
+    is_full = enhanced == MAILBOX_FULL or (stage is Stage.RECIPIENT and code == NO_ROOM and enhanced is None)
+    if code < 500 or stage is Stage.CONNECT or is_full:
         return Outcome.TRY_AGAIN
-    is_about_recipient = stage is Stage.RECIPIENT and not _ABOUT_SENDER.match(enhanced or "")
+    is_about_recipient = stage is Stage.RECIPIENT and code != NO_ROOM and not _ABOUT_SENDER.match(enhanced or "")
     return Outcome.RECIPIENT_REFUSED if is_about_recipient else Outcome.MESSAGE_REFUSED
 
 
