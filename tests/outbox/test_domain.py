@@ -11,6 +11,9 @@ from outbox.domain import Outcome, Stage, has_expired, lost, next_delay, underst
     ("stage", "code", "text", "outcome"),
     [
         (Stage.CONTENT, 250, "2.0.0 Ok: queued", Outcome.SENT),
+        (Stage.CONTENT, 354, "go on", Outcome.UNKNOWN),
+        (Stage.CONTENT, 25, "nonsense", Outcome.UNKNOWN),
+        (Stage.CONTENT, 999, "nonsense", Outcome.UNKNOWN),
         (Stage.CONNECT, 250, "not a greeting", Outcome.TRY_AGAIN),
         (Stage.DATA, 250, "2.0.0 not yet", Outcome.TRY_AGAIN),
         (Stage.CONNECT, 554, "5.3.2 not now", Outcome.TRY_AGAIN),

@@ -106,6 +106,15 @@ async def test_a_strange_success_is_not_taken_for_an_accepted_mail(
         assert server.contents == []
 
 
+@BOTH
+async def test_an_answer_to_the_content_that_is_none_leaves_the_truth_unknown(extensions: tuple[str, ...]) -> None:
+    """F6: the server may have the mail, and its next answer is not to the next question."""
+    async with listening(Scripted({".": ["354 go on"]}, extensions)) as server:
+        connection = await connected(server)
+        assert (await connection.send(mail())).outcome is Outcome.UNKNOWN
+        assert not connection.is_open
+
+
 @pytest.mark.parametrize("greeting", ["250 hello", "354 go on"])
 async def test_a_server_that_greets_strangely_has_accepted_nothing(greeting: str) -> None:
     """B2."""

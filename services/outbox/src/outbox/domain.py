@@ -286,8 +286,8 @@ def understand(stage: Stage, code: int, text: str) -> Answer:
 
 def _meaning(stage: Stage, code: int, enhanced: str | None) -> Outcome:
     # Only the answer to the content says that the provider has it; elsewhere a strange success is no success.
-    if stage is Stage.CONTENT and 200 <= code < 300:
-        return Outcome.SENT
+    if stage is Stage.CONTENT and code // 100 not in (4, 5):  # and only a refusal that it has not
+        return Outcome.SENT if code // 100 == 2 else Outcome.UNKNOWN
     if stage is Stage.SIGN_IN or code in (530, 534, 535, 538):
         return Outcome.ACCOUNT_REFUSED if 500 <= code < 600 else Outcome.TRY_AGAIN  # what is no answer refuses nobody
     is_full = enhanced == MAILBOX_FULL or (stage is Stage.RECIPIENT and code == NO_ROOM and enhanced is None)

@@ -139,9 +139,9 @@ class Connection:
             stage = Stage.AFTER_CONTENT
             self._transport.write(content + self._begin(then))
             code, text = await self._replies.next(self._content_timeout)
-            if code == CLOSING:
-                self._transport.close()
             answer = understand(Stage.CONTENT, code, text)
+            if code == CLOSING or answer.outcome is Outcome.UNKNOWN:
+                self._transport.close()
             if answer.outcome is Outcome.SENT:
                 return replace(answer, provider_id=message_id_header(mail.message_id, mail.from_address))
             return answer
