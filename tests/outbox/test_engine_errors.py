@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from common.errors import Poison
 from common.events import Received, Recipient
@@ -14,7 +15,7 @@ from common.events.envelope import Origin
 from common.mongo import Document, Mongo
 from outbox.attachments.handlers import enclosed
 from outbox.domain import Account, Answer, Outcome
-from outbox.handlers import MOST_AROUND, Outbox, message_document, take_in
+from outbox.handlers import MOST_AROUND, RELAY_BATCH, Outbox, message_document, relay, take_in
 from outbox.items import Item, Reach
 from outbox.lanes import Lane
 from outbox.mime import Incomplete, Mail
@@ -122,6 +123,31 @@ async def test_an_error_of_ours_leaves_no_connection_that_nobody_uses(outbox: Ou
     lane.take(Item("token", document, datetime.now(UTC), asyncio.get_running_loop().time() + 60))
     await eventually(lambda: ended.outcomes == [Outcome.UNKNOWN])
     assert (lane.is_let_in, lane.in_hand) == (False, 0)
+
+
+async def test_an_error_of_ours_before_the_provider_heard_of_a_message_leaves_no_doubt(outbox: Outbox) -> None:
+    """F6: the database was away, for example, when it was asked for the key that mails are signed with."""
+    account, ended = await account_at(outbox, Scripted()), Ended()
+
+    async def connect(_: Account) -> Talking:
+        raise AutoReconnect
+
+    lane = Lane(account, connect, outbox.delivery._composing.mail, ended, 30, 30)  # pyright: ignore[reportPrivateUsage]
+    document = message_document(message(account.partner_id, address()), account, datetime.now(UTC))
+    lane.take(Item("token", document, datetime.now(UTC), asyncio.get_running_loop().time() + 60))
+    await eventually(lambda: ended.outcomes == [Outcome.TRY_AGAIN])
+    assert lane.in_hand == 0
+
+
+async def test_everything_that_was_left_behind_is_announced_at_once(outbox: Outbox, mongo: Mongo) -> None:
+    """F6: while the broker is away there are thousands, and ten a second would take hours."""
+    announcements, long_ago = mongo.database["announcements"], datetime.now(UTC) - timedelta(minutes=1)
+    fact = {"message_id": "gone", "reason": "sent", "provider_id": "", "trace": None}
+    await announcements.insert_many(
+        [{"at": long_ago, "token": "t", "facts": [fact]} for _ in range(2 * RELAY_BATCH + 1)]
+    )
+    await relay(outbox)
+    assert await announcements.count_documents({}) == 0
 
 
 async def test_what_was_claimed_for_less_time_than_it_takes_to_be_let_in_is_left_to_others(outbox: Outbox) -> None:

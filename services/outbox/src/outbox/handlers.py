@@ -247,8 +247,9 @@ async def take_back(outbox: Outbox) -> Counter[str]:
 async def relay(outbox: Outbox) -> None:
     """Announce what a crash left unannounced."""
     before = datetime.now(UTC) - RELAY_AFTER
-    for announcement, records in await outbox.announcements.left_behind(before, RELAY_BATCH):
-        await outbox.delivery.results.announce([announcement], records)
+    while left := await outbox.announcements.left_behind(before, RELAY_BATCH):
+        for announcement, records in left:
+            await outbox.delivery.results.announce([announcement], records)
 
 
 async def keep_for(outbox: Outbox, partner_id: str) -> timedelta:

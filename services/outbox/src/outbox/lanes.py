@@ -36,10 +36,11 @@ Done = Callable[[Account, Item, Answer, Reach], None]
 
 @dataclass(slots=True)
 class _Held:
-    """What a sender has: its connection, which ends with it, and the message that it is about."""
+    """What a sender has: its connection, which ends with it, and its message, of which it may have spoken already."""
 
     connection: Connection | None = None
     item: Item | None = None
+    has_spoken: bool = False
 
 
 class Lane:
@@ -186,9 +187,10 @@ class Lane:
         self._senders.discard(sender)
         if not sender.cancelled() and (error := sender.exception()):
             log.error("sender_failed", account_id=self.account.id, error=error_code(error))
-            if held.item is not None:  # nobody knows how far it came
+            if held.item is not None:  # once it was spoken of nobody knows how far it came
                 words = f"sending it failed, which is our fault ({error_code(error)})"
-                self._finish(self.account, held.item, lost(Stage.AFTER_CONTENT, words), Reach.NOWHERE)
+                answer = lost(Stage.AFTER_CONTENT if held.has_spoken else Stage.CONNECT, words)
+                self._finish(self.account, held.item, answer, Reach.NOWHERE)
         self._staff()
 
     async def _send(self, held: _Held) -> None:
@@ -199,7 +201,7 @@ class Lane:
                 if self.is_stopped:
                     following = item
                     break
-                held.item = item
+                held.item, held.has_spoken = item, False
                 self._busy += 1
                 try:
                     following = self._following() if held.connection is not None else None
@@ -242,6 +244,7 @@ class Lane:
                 if isinstance(mail, Answer):
                     self._finish(account, item, mail, Reach.NOWHERE)
                     break
+                held.has_spoken = True
                 try:
                     answer = await connection.send(mail, then if isinstance(then, Mail) else None)
                 except Stale:
@@ -315,8 +318,7 @@ class Lane:
         """The provider wants nothing more for so long: what is in hand waits too, whatever became of this one."""
         self.setbacks += 1
         self._rests_until = max(self._rests_until, asyncio.get_running_loop().time() + seconds)
-        not_now = replace(answer, outcome=Outcome.TRY_AGAIN, provider_id="")
-        self._finish_waiting(account, not_now, Reach.NOWHERE)
+        self._finish_waiting(account, replace(answer, outcome=Outcome.TRY_AGAIN, provider_id=""), Reach.NOWHERE)
 
     def _finish_waiting(self, account: Account, answer: Answer, reach: Reach) -> None:
         while not self._waiting.empty():
