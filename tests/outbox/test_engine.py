@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from common.mongo import Mongo
 from outbox.account_handlers import find_accounts, replace_account, try_account
 from outbox.delivery import NEVER
 from outbox.domain import Account, Answer, Outcome, PasswordNeeded
-from outbox.handlers import Outbox, message_document, take_back
+from outbox.handlers import Outbox, message_document, resend_message, take_back
 from outbox.items import Item, Reach, claim_document
 from outbox.lanes import Lane
 from outbox.queue import NO_ACCOUNT, Queue
@@ -182,6 +182,26 @@ async def test_a_process_ends_though_an_account_was_stopped_while_its_next_mail_
             lane.use(replace(account, version=1, stopped_at=now))
         statuses = [one["status"] async for one in mongo.database["messages"].find()]
         assert sorted(statuses) == ["SENT", "SENT", "WAITING"]
+
+
+async def test_the_end_of_a_resent_message_is_later_than_the_one_before_whatever_the_clocks_say(
+    outbox: Outbox, mongo: Mongo
+) -> None:
+    """B4, B8: whoever reads `message.failed` and `message.sent` takes the later one, and the clock of the replica that
+    failed was ahead."""
+    async with listening(Scripted()) as server, running(outbox):
+        account, now = await account_at(outbox, server), datetime.now(UTC)
+        failed = {"at": now, "ended_at": now + timedelta(seconds=5), "outcome": "message_refused", "reply": "550 no"}
+        document = message_document(message(account.partner_id, address()), account, now)
+        ended: dict[str, Any] = {"status": "ERROR", "attempts": [failed], "executed_at": failed["ended_at"]}
+        await outbox.queue.take_in([document | ended])
+        await resend_message(outbox, account.partner_id, document["_id"])
+
+        async def is_later() -> bool:
+            found = await mongo.database["messages"].find_one({"status": "SENT"})
+            return found is not None and found["executed_at"] > now + timedelta(seconds=5)
+
+        await eventually(is_later)
 
 
 async def test_what_was_learned_of_accounts_is_kept_until_it_is_written(outbox: Outbox, mongo: Mongo) -> None:

@@ -36,6 +36,7 @@ log = logger(__name__)
 WRITE_EVERY_SECONDS = 0.03
 LOOK_EVERY_SECONDS = 1.0
 MOST_AT_ONCE = 500
+A_MOMENT = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Results:
 
     def add(self, account: Account, item: Item, answer: Answer, reach: Reach) -> None:
         """An attempt through `account`, as it was then, ended with `answer`."""
-        now = datetime.now(UTC)
+        before = (one["ended_at"] + A_MOMENT for one in item.message["attempts"][-1:])
+        now = max([datetime.now(UTC), *before])  # whoever knows both ends by their times takes the later for the last
         item.message["trace"] = _span(account, item, answer)
         metrics.ATTEMPTS.labels(item.message["channel"], answer.outcome.value).inc()
         if answer.refuses_account and reach is not Reach.SHARED:
