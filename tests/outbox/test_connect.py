@@ -16,6 +16,7 @@ from outbox.lookups import Found, Lookups
 from outbox.mime import Mail
 from outbox.smtp import Patience
 from outbox.via import HttpGateway, Smtp
+from tests.support.eventually import eventually
 
 SILENT, GOOD = "127.0.0.1", "127.0.0.2"
 ALLOWED = frozenset({SILENT, GOOD})
@@ -110,4 +111,26 @@ async def test_what_was_not_taken_in_time_does_not_wait_for_it(send: Send) -> No
     assert answer.outcome is Outcome.UNKNOWN
     given_up.set()
     assert await taken.get() < len(text)
+    server.close()
+
+
+async def test_what_a_gateway_says_unasked_is_no_answer_to_the_next_text() -> None:
+    """RFC 9112, 9.2: such as that it has waited for long enough."""
+    said = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}")
+        await said.wait()
+        writer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, GOOD, 0)
+    via = HttpGateway(f"http://{GOOD}:{server.sockets[0].getsockname()[1]}", '{"to": "{to}"}', None, None, None)
+    connection = await gateways.connect(via, "sms", None, gateways.Rules(Network(ALLOWED), 1, 60), "")
+    text = Mail("m-1", "shop", "", "+48500600700", "", "", "New order", "")
+    assert (await connection.send(text)).outcome is Outcome.SENT
+    assert connection.is_open
+    said.set()
+    await eventually(lambda: not connection.is_open)
     server.close()

@@ -3,9 +3,9 @@ network. Redirects are not followed and no proxy is asked, for either could lead
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, SupportsIndex
 from urllib.parse import urlsplit
 
 import httpcore
@@ -23,8 +23,10 @@ async def open_stream(network: Network, url: str, seconds: float) -> "Stream":
     secured: Mapping[str, Any] = {}
     if parts.scheme == "https":
         secured = {"ssl": _tls(), "server_hostname": host, "ssl_handshake_timeout": seconds}
-    reader, writer = await asyncio.open_connection(sock=connected, **secured)
-    return Stream(reader, writer)
+    loop, reader = asyncio.get_running_loop(), Reader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await loop.create_connection(lambda: protocol, sock=connected, **secured)
+    return Stream(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
 
 def http_over(stream: "Stream", url: str) -> httpcore.AsyncHTTP11Connection:
@@ -46,10 +48,25 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+class Reader(asyncio.StreamReader):
+    """One that knows how many bytes came which nobody read."""
+
+    unread = 0
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        self.unread += len(bytes(data))
+        super().feed_data(data)
+
+    async def read(self, n: int = -1) -> bytes:
+        part = await super().read(n)
+        self.unread -= len(part)
+        return part
+
+
 class Stream(httpcore.AsyncNetworkStream):
     """An open connection as httpcore wants it. Closing does not wait; its user has the clock."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: Reader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
@@ -64,8 +81,9 @@ class Stream(httpcore.AsyncNetworkStream):
         self.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """Readable while nothing was asked: the gateway has closed it."""
-        return self._reader.at_eof() or self._writer.is_closing() if info == "is_readable" else None
+        """Readable while nothing was asked: the gateway has closed it, or says what is no answer (RFC 9112, 9.2)."""
+        is_over = self._reader.unread or self._reader.at_eof() or self._writer.is_closing()
+        return is_over if info == "is_readable" else None
 
     def close(self) -> None:
         self._writer.close()
