@@ -1,13 +1,11 @@
 """Requests and answers about sender accounts: flat documents, told apart by `via`."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -22,63 +20,32 @@ from pydantic import (
 )
 
 from common.ids import new_id
+from outbox.account_fields import (
+    NO_CONTROL,
+    Body,
+    Domain,
+    FreeHeader,
+    Header,
+    HeaderSecret,
+    Host,
+    Name,
+    Origin,
+    Pointer,
+    Secret,
+    SenderName,
+    Status,
+    Url,
+    User,
+)
 from outbox.domain import Account
 from outbox.oauth.domain import Grant
 from outbox.oauth.schemas import OAuthFields
 from outbox.rates.domain import Rate
 from outbox.via import FaxByMail, GatewayReports, HttpGateway, OAuth, SmsApi, Smtp, Via
 
-NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
-MOST_BODY = 4_000
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=NO_CONTROL)]
-SenderName = Annotated[str, StringConstraints(max_length=100, pattern=NO_CONTROL)]
-Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
-User = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=NO_CONTROL)]
-Secret = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
-DOMAIN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)+$"
-Domain = Annotated[str, StringConstraints(max_length=253, to_lower=True, strip_whitespace=True, pattern=DOMAIN)]
-URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
-Origin = Annotated[str, StringConstraints(max_length=300, pattern=URL + r"$")]
-Url = Annotated[str, StringConstraints(max_length=2_000, pattern=URL + r"(/[!-\"$-~]*)?$")]
-Header = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9-]+$")]
-Pointer = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^(/[^/]*)+$")]
-OURS = frozenset({"host", "content-type", "content-length", "transfer-encoding", "connection", "accept", "user-agent"})
-"""Headers that no account sets."""
 WAYS = "`via` must be smtp (also when it is left out), fax_by_mail, smsapi or http"
 HOST = {"host": "smtp.example.com", "port": 587, "username": "shop", "password": "..."}
 MAILS: dict[str, JsonValue] = {"name": "Shop", "from_address": "shop@kettle.example", **HOST, "is_default": True}
-
-Status = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_ -]+$")]
-"""As a gateway calls it."""
-
-
-def _free(header: str) -> str:
-    if header.lower() in OURS:
-        raise ValueError("this header is ours to set")
-    return header
-
-
-def _complete(body: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    try:
-        (text := json.dumps(body, ensure_ascii=False, allow_nan=False)).encode()
-    except ValueError:
-        raise ValueError("half a character, or what is no number, cannot be sent") from None
-    if len(text) > MOST_BODY:
-        raise ValueError(f"at most {MOST_BODY} characters")
-    if "{to}" not in text or "{text}" not in text:
-        raise ValueError("`{to}` and `{text}` must stand in it")
-    return body
-
-
-def _printable(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
-        raise ValueError("visible ASCII characters only")
-    return secret
-
-
-FreeHeader = Annotated[Header, AfterValidator(_free)]
-HeaderSecret = Annotated[Secret, AfterValidator(_printable)]
-Body = Annotated[dict[str, JsonValue], AfterValidator(_complete)]
 
 
 class _New(BaseModel):
@@ -291,9 +258,7 @@ def _parts(new: AccountFields) -> tuple[Via, str, SecretStr | None]:
     """The way, who sends, and the secret."""
     match new:
         case NewSmtp():
-            via = Smtp(
-                new.host, new.port, new.tls, new.username, bounce_domain=new.bounce_domain, oauth=_oauth(new)
-            )  # fmt: skip
+            via = Smtp(new.host, new.port, new.tls, new.username, bounce_domain=new.bounce_domain, oauth=_oauth(new))
             return via, new.from_address, new.secret
         case NewFaxByMail():
             via = FaxByMail(
