@@ -140,6 +140,14 @@ async def test_a_file_that_takes_long_holds_up_nobody(platform: Platform) -> Non
     assert slowest < 1
 
 
+async def test_a_file_of_very_many_columns_holds_up_nobody(platform: Platform) -> None:
+    """A1: each row would cost as many steps as there are columns, in each of ten thousand rows."""
+    contacts, partner = await platform.service("contacts"), unique("prt")
+    header = "first_name,last_name,email" + "," * 1_000_000
+    refused = await send(contacts, partner, f"{header}\r\n" + "P,X,p@x.example.com\r\n" * 2_000, dry_run=True)
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (422, "bad-sheet")
+
+
 async def test_only_whoever_may_imports(platform: Platform) -> None:
     """A5."""
     contacts = await platform.service("contacts")

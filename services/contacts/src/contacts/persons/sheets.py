@@ -12,6 +12,8 @@ from contacts.persons.domain import Person
 from contacts.persons.schemas import PersonFields
 
 COLUMNS = ("first_name", "last_name", "email", "phone", "roles")
+MOST_COLUMNS = 200
+"""Each of them, whoever reads it, costs something in every row."""
 
 
 class BadSheet(Invalid):
@@ -30,6 +32,8 @@ def read(content: bytes, most_rows: int) -> Iterator[tuple[int, Person | list[st
     try:
         if missing := [name for name in ("first_name", "last_name", "email") if name not in (rows.fieldnames or ())]:
             raise BadSheet(f"Its first line must name the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}.")
+        if len(rows.fieldnames or ()) > MOST_COLUMNS:
+            raise BadSheet(f"Send at most {MOST_COLUMNS} columns.")
         for number, row in enumerate(rows):
             if number >= most_rows:
                 raise BadSheet(f"Send at most {most_rows} rows at once.")
