@@ -1,6 +1,7 @@
 """Passkeys: adding, using, naming and removing them (WebAuthn)."""
 
 import asyncio
+import base64
 import json
 import time
 from typing import Any
@@ -251,3 +252,12 @@ async def test_junk_is_refused_without_an_error_of_ours(platform: Platform) -> N
             assert answer.status_code in (401, 422), f"{name}: {junk}: {answer.text}"
         for name in good:
             assert (await show(identity, good | {name: junk})).status_code in (200, 401, 422), f"{name}: {junk}"
+
+
+async def test_what_no_browser_makes_is_not_parsed(platform: Platform) -> None:
+    """E6: a stranger's megabytes would keep everybody waiting."""
+    identity = await platform.service("identity")
+    text = base64.urlsafe_b64encode(b"[" + b"[]," * 2_000_000 + b"[]]").decode()
+    body = {"credential": {"id": "abc", "response": {"clientDataJSON": text}}}
+    answer = await identity.http.post("/sign-in/passkey", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["place"]) == (422, "body/credential")

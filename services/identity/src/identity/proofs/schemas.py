@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from identity.domain import PASSWORD_MAX
 from identity.proofs.domain import Proof
@@ -13,8 +13,24 @@ Code = Annotated[
     StringConstraints(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9 -]*$"),
     Field(description="Of the app, or a recovery code. Each is good once."),
 ]
+LONGEST_TEXT = 50_000
+"""In what a browser makes: some kilobytes. What is in it is parsed before anybody knows who asks."""
+
+
+def _short(credential: dict[str, Any]) -> dict[str, Any]:
+    inside: list[Any] = [credential]
+    while inside:
+        one = inside.pop()
+        if isinstance(one, str) and len(one) > LONGEST_TEXT:
+            raise ValueError(f"a text in it has more than {LONGEST_TEXT} characters")
+        if isinstance(one, (dict, list)):
+            inside.extend(one.values() if isinstance(one, dict) else one)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+    return credential
+
+
 Credential = Annotated[
     dict[str, Any],
+    AfterValidator(_short),
     Field(max_length=20, description="What the browser made of a challenge (`PublicKeyCredential.toJSON()`)."),
 ]
 
