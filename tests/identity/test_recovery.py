@@ -73,6 +73,19 @@ async def test_a_partner_is_made_with_an_owner_who_is_invited(platform: Platform
     assert (await identity.http.get("/partner", headers=owner)).json() == first.json()
 
 
+async def test_a_forgotten_password_that_cannot_be_answered_holds_up_no_other(platform: Platform) -> None:
+    """E4, F6: the document of its user is broken; everybody else gets his link."""
+    identity = await platform.service("identity")
+    (_, broken), (_, other) = await new_partner(identity), await new_partner(identity)
+    users = identity.database["users"]
+    assert (await users.update_one({"email": broken}, {"$unset": {"permissions": "", "is_owner": ""}})).modified_count
+    await forget(identity, broken)
+    await eventually(lambda: '"job": "forgotten passwords"' in identity.log_text())
+    await forget(identity, other)
+    await letters_to(identity, other, "password-reset")
+    await users.delete_one({"email": broken})
+
+
 async def test_a_letter_that_cannot_be_opened_holds_up_no_other(platform: Platform) -> None:
     """E4, F6: its key is not in the ring (any more); it leaves once it is there again."""
     identity, emails = await platform.service("identity"), [address() for _ in range(2)]

@@ -9,6 +9,7 @@ from common.audit.requests import Recording
 from common.auth import Caller
 from common.authors import Author
 from common.ids import new_id
+from common.jobs import each_alone
 from identity.domain import User, folded
 from identity.handlers import Identity, known_user, letter_to, secure
 from identity.mails.domain import LetterKind, LinkNotGood, MailedToken, Mailing, hash_of, owner_of
@@ -40,12 +41,19 @@ async def forgotten(recovery: Recovery, email: str, address: str) -> None:
 
 
 async def answer_forgotten(recovery: Recovery) -> int:
-    """Write to those who forgot their password and are users; returns how many requests are done with."""
-    requests = await recovery.store.asked(REQUESTS_AT_ONCE)
-    for request in requests:
+    """Write to those who forgot their password and are users; returns how many requests are done with. One that cannot
+    be answered is forgotten, and holds up no other: whoever gets no mail asks again."""
+
+    async def answered(request: Forgotten) -> None:
         user = await recovery.identity.store.user_by_email_of_all_partners(request.email)
         if user is not None:
             await _answer(recovery, user, request)
+
+    async def forgets(_: Forgotten) -> None:
+        return None
+
+    requests = await recovery.store.asked(REQUESTS_AT_ONCE)
+    await each_alone("forgotten passwords", requests, answered, forgets)
     if requests:
         await recovery.store.answered(requests)
     return len(requests)
