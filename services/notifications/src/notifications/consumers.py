@@ -58,6 +58,8 @@ class KindReaders:
         self._kafka = kafka
         self._trouble: str | None = "the kinds are not known yet"
         self._running: dict[str, _Running] = {}
+        self._refused = set[str]()
+        """Topics that the broker did not make."""
 
     @property
     def trouble(self) -> str | None:
@@ -96,6 +98,10 @@ class KindReaders:
             self._running[topic] = _Running(readers)
         for topic in self._running.keys() - wanted.keys():
             await self._running.pop(topic).end()
+            metrics.STALLED.labels(topic).set(0)
+        for topic in self._refused - wanted.keys():
+            metrics.STALLED.labels(topic).set(0)
+        self._refused &= wanted.keys()
 
     async def _is_made(self, topic: str) -> bool:
         """False when the broker will not have it: the other topics are read all the same."""
@@ -105,6 +111,7 @@ class KindReaders:
             if is_own_trouble(error):
                 raise
             metrics.STALLED.labels(topic).set(1)
+            self._refused.add(topic)
             log.error("topic_refused", topic=topic, error=error_code(error))
             return False
         return True
