@@ -43,6 +43,18 @@ async def test_the_history_says_who_acted_and_for_whom(platform: Platform) -> No
     assert (deleted["action"], deleted["actor"]) == ("deleted", ACTOR)
 
 
+async def test_the_audit_log_says_what_was_made(platform: Platform) -> None:
+    """E6: its id stands in no path; without it the client could not tell which of his people somebody else added."""
+    identity, contacts = await platform.service("identity"), await platform.service("contacts")
+    partner = unique("prt")
+    acting = platform.tokens.acting(partner)
+    await until_let_in(contacts, acting)
+    person = (await contacts.http.post("/persons", json=ZOFIA, headers=acting)).json()
+    reader = platform.tokens.headers(partner, Permission.AUDIT_READ)
+    [told] = await until(identity, reader, lambda one: one["action"] == "POST /persons", 1)
+    assert (told["target"], told["outcome"]) == ({"person_id": person["id"]}, "done")
+
+
 async def test_logs_and_spans_say_who_acted(platform: Platform) -> None:
     """E6: by ids; and the next request on the same connection, of somebody else, says nothing of him. A
     request is one span."""

@@ -69,7 +69,7 @@ BODIES: dict[str, Any] = {
     "POST /kinds/{kind}/dry-run": {"order_number": "1"},
     "PUT /settings/{kind}": {"recipients": [{"role": "sales"}]},
     "PUT /settings/{kind}/digest": {"minutes": 5},
-    "PUT /settings/{kind}/mute": {"until": "2026-12-24T00:00:00Z"},
+    "PUT /settings/{kind}/mute": {"until": IN_A_MONTH},
     "PUT /settings/{kind}/words/{language}": {"subject": "Other"},
     "PUT /quiet-hours": {"start": "22:00", "until": "06:00", "time_zone": "Europe/Warsaw"},
     "PUT /settings": {"keep_days": 30},

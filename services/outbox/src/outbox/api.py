@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.events import MessageChannel
@@ -206,10 +207,11 @@ async def put_settings(new: BoxSettings, caller: Deleter, outbox: OutboxDep) -> 
 
 @router.post("/accounts", status_code=201, tags=["accounts"], responses=ALWAYS | errors(PortRefused, UrlRefused))
 async def add_account(
-    new: AccountFields, caller: AccountWriter, outbox: OutboxDep, settings: SettingsDep
+    new: AccountFields, caller: AccountWriter, outbox: OutboxDep, settings: SettingsDep, recording: RecordingDep
 ) -> AccountView:
     """A new sender account (B11). Messages that waited for one leave at once."""
     account = account_schemas.to_domain(new, caller.partner_id, settings.account_connections)
+    recording.made(account_id=account.id)
     return view_of(await account_handlers.add_account(outbox, account))
 
 

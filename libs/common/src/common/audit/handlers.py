@@ -42,7 +42,7 @@ async def begin(journal: Journal, deed: Deed, details: Details) -> None:
 
 async def end(journal: Journal, deed: Deed, outcome: Outcome, status: int) -> None:
     """Say what came of it."""
-    await journal.store.end(deed.id, outcome, status, datetime.now(UTC))
+    await journal.store.end(deed, outcome, status, datetime.now(UTC))
     journal.due.set()
 
 

@@ -66,6 +66,10 @@ class Recording:
         if self._is_kept:
             await self._journal.store.detail([deed.id for deed in self._deeds], details)
 
+    def made(self, **ids: str) -> None:
+        """What is new now: nobody could say so in the path."""
+        self._deeds = [replace(deed, target={**deed.target, **target_of(ids)}) for deed in self._deeds]
+
     async def happened(
         self, action: str, author: Author, partner_id: str, session_id: str | None, **details: list[str]
     ) -> None:

@@ -30,10 +30,10 @@ class AuditOutbox:
         query = {"_id": {"$in": list(ids)}, "status": None}
         await self._deeds.update_many(query, {"$set": {"due_at": now + self.unknown_after}})
 
-    async def end(self, deed_id: str, outcome: Outcome, status: int, now: datetime) -> None:
-        """Say what came of it; a no-op when it was told already."""
-        change: Document = {"outcome": outcome, "status": status, "due_at": now}
-        await self._deeds.update_one({"_id": deed_id}, {"$set": change})
+    async def end(self, deed: Deed, outcome: Outcome, status: int, now: datetime) -> None:
+        """Say what came of it, and to what it was done; a no-op when it was told already."""
+        change: Document = {"target": dict(deed.target), "outcome": outcome, "status": status, "due_at": now}
+        await self._deeds.update_one({"_id": deed.id}, {"$set": change})
 
     async def add(
         self, deed: Deed, outcome: Outcome, status: int | None, details: Mapping[str, list[str]], trace: str | None

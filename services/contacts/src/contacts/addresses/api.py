@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import ChangedMeanwhile, Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.events import Language
@@ -41,10 +42,12 @@ ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 
 @router.post("/addresses", status_code=201, responses=ALWAYS | errors(TypeTaken))
 async def add_address(
-    new: AddressFields, caller: Writer, addresses: AddressesDep, response: Response, idempotency_key: RequestKey = None
-) -> AddressView:
+    new: AddressFields, caller: Writer, addresses: AddressesDep, recording: RecordingDep, response: Response,
+    idempotency_key: RequestKey = None,
+) -> AddressView:  # fmt: skip
     """Add a company address (A3). Repeating the same `Idempotency-Key` returns the first answer."""
     address = await addresses.add(caller.partner_id, new.to_domain(), caller.author, idempotency_key)
+    recording.made(address_id=address.id)
     response.headers["ETag"] = etag(address.version)
     return AddressView.of(address)
 

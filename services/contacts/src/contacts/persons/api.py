@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import StreamingResponse
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, SignedIn, requires
 from common.errors import ChangedMeanwhile, Invalid, NotFound, NotSignedIn, PermissionMissing, Problem
 from common.events import Language, Role
@@ -56,10 +57,12 @@ class FileTooLarge(Problem):
 
 @router.post("/persons", status_code=201, responses=ALWAYS | errors(BadPhone))
 async def add_person(
-    new: PersonFields, caller: Writer, desk: DeskDep, response: Response, idempotency_key: RequestKey = None
-) -> PersonView:
+    new: PersonFields, caller: Writer, desk: DeskDep, recording: RecordingDep, response: Response,
+    idempotency_key: RequestKey = None,
+) -> PersonView:  # fmt: skip
     """Add a contact person (A1). Repeating the same `Idempotency-Key` returns the first answer."""
     person, _ = await handlers.add_person(desk, caller, new.to_domain(), idempotency_key)
+    recording.made(person_id=person.id)
     response.headers["ETag"] = etag(person.version)
     return PersonView.of(person)
 

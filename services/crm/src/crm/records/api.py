@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, requires
 from common.errors import ChangedMeanwhile, Invalid, NotFound, NotSignedIn, PermissionMissing
 from common.http import (
@@ -34,10 +35,12 @@ ALWAYS = errors(NotSignedIn, PermissionMissing, Invalid)
 
 @router.post("/records", status_code=201, responses=ALWAYS)
 async def add_record(
-    new: RecordFields, caller: Writer, store: StoreDep, response: Response, idempotency_key: RequestKey = None
-) -> RecordView:
+    new: RecordFields, caller: Writer, store: StoreDep, recording: RecordingDep, response: Response,
+    idempotency_key: RequestKey = None,
+) -> RecordView:  # fmt: skip
     """Add a person or an organization (C1). Repeating the same `Idempotency-Key` returns the first answer."""
     record = await store.add(caller.partner_id, new.to_domain(), idempotency_key)
+    recording.made(record_id=record.id)
     response.headers["ETag"] = etag(record.version)
     return RecordView.of(record)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 
+from common.audit.requests import RecordingDep
 from common.auth import SignedIn
 from common.errors import ActingForAnother, Invalid, NotFound, NotSignedIn
 from common.http import address_of, errors, provided
@@ -105,10 +106,13 @@ async def challenge_new_passkey(caller: SignedIn, account: AccountDep) -> Passke
 
 
 @router.post("/passkeys", status_code=201, responses=CHANGED | errors(PasskeyRefused))
-async def add_passkey(new: NewPasskey, caller: SignedIn, account: AccountDep, request: HttpRequest) -> PasskeyView:
+async def add_passkey(
+    new: NewPasskey, caller: SignedIn, account: AccountDep, recording: RecordingDep, request: HttpRequest
+) -> PasskeyView:
     """The passkey that the browser made."""
-    asker = _asker(caller, new, request)
-    return PasskeyView.of(await handlers.add_passkey(account, asker, new.credential, new.name))
+    passkey = await handlers.add_passkey(account, _asker(caller, new, request), new.credential, new.name)
+    recording.made(passkey_id=passkey.id)
+    return PasskeyView.of(passkey)
 
 
 @router.patch("/passkeys/{passkey_id}", status_code=204, responses=SEEN | errors(Invalid))

@@ -35,10 +35,12 @@ async def create_machine(
     if new.jwks is None:
         await recording.about(permissions=sorted(permissions))
         machine, secret = await handlers.create(machines, caller, new.name, permissions)
+        recording.made(machine_id=machine.id)
         return MachineSecret(client_id=machine.id, client_secret=secret)
     keys = read_keys(new.jwks.members())
     await recording.about(permissions=sorted(permissions), keys=[key.kid for key in keys])
     machine = await handlers.create_with_keys(machines, caller, new.name, permissions, keys)
+    recording.made(machine_id=machine.id)
     return MachineSecret(client_id=machine.id, client_secret=None)
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotSignedIn, PermissionMissing
 from common.http import errors, provided
@@ -42,13 +43,16 @@ async def upload(
     request: Request,
     caller: Uploader,
     attachments: AttachmentsDep,
+    recording: RecordingDep,
     name: Annotated[str, Query(max_length=500, description="As recipients shall see it.")] = "",
     content_type: Annotated[str, Header(max_length=200, include_in_schema=False)] = "",
     content_length: Annotated[int, Header(ge=0, include_in_schema=False)] = 0,
 ) -> UploadedView:
     """Keep a file, the body of this request, for messages that name it by its id (B12)."""
     handlers.check_size(attachments.limits, content_length)
-    return UploadedView.of(await handlers.upload(attachments, caller.partner_id, name, content_type, request.stream()))
+    kept = await handlers.upload(attachments, caller.partner_id, name, content_type, request.stream())
+    recording.made(attachment_id=kept.id)
+    return UploadedView.of(kept)
 
 
 @router.get(

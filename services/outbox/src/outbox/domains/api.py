@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
+from common.audit.requests import RecordingDep
 from common.auth import Caller, Permission, requires
 from common.errors import Invalid, NotSignedIn, PermissionMissing
 from common.http import errors, provided
@@ -27,8 +28,9 @@ async def list_domains(caller: Reader, domains: DomainsDep) -> list[DomainView]:
 
 
 @router.post("/domains", status_code=201, responses=ALWAYS)
-async def add_key(new: DomainFields, caller: Writer, domains: DomainsDep) -> DomainView:
+async def add_key(new: DomainFields, caller: Writer, domains: DomainsDep, recording: RecordingDep) -> DomainView:
     """A new key for a domain, also for one that has a key. It does not sign before it is told to."""
+    recording.made(name=new.name)
     return DomainView.of(await handlers.propose_key(domains, caller.partner_id, new.name))
 
 
