@@ -154,3 +154,24 @@ async def test_only_whoever_may_imports(platform: Platform) -> None:
     headers = platform.tokens.headers("prt_x", Permission.CONTACTS_READ) | {"content-type": "text/csv"}
     answer = await contacts.http.post("/persons/import", content=HEADER.encode(), headers=headers)
     assert (answer.status_code, answer.json()["permission"]) == (403, "contacts:write")
+
+
+async def test_a_partner_has_a_limited_number_of_persons(platform: Platform) -> None:
+    """A1: a file that would be too much adds nobody; what was answered once is answered again."""
+    contacts, partner = await platform.service("contacts", instance="few", PERSONS_MOST="3"), unique("prt")
+    headers = contacts.tokens.headers(partner)
+    rows = "".join(f"Ann,Bee,ann{number}@x.example.com,,\r\n" for number in range(3))
+    assert (await send(contacts, partner, HEADER + rows)).json()["added"] == 3
+    assert (await send(contacts, partner, HEADER + rows)).json()["already_there"] == 3
+    person = {"first_name": "Ann", "last_name": "Bee", "email": "last@x.example.com"}
+    one = (await persons(contacts, partner))[0]
+    deleted = await contacts.http.delete(f"/persons/{one['id']}", headers=headers)
+    keyed = headers | {"Idempotency-Key": unique("key")}
+    added = await contacts.http.post("/persons", json=person, headers=keyed)
+    again = await contacts.http.post("/persons", json=person, headers=keyed)
+    assert (deleted.status_code, added.status_code, again.json()) == (200, 201, added.json())
+    refused = await contacts.http.post("/persons", json=person | {"email": "more@x.example.com"}, headers=headers)
+    assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (409, "too-many-persons")
+    sheet = await send(contacts, partner, f"{HEADER}{rows}Ola,Kot,more@x.example.com,,\r\n", dry_run=True)
+    assert sheet.status_code == 409
+    assert len(await persons(contacts, partner)) == 3

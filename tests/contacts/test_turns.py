@@ -50,7 +50,7 @@ async def test_a_file_of_whom_all_are_there_already_holds_up_nobody(platform: Pl
     async with database(platform, INDEXES) as mongo:
         persons, kafka = Persons(mongo, 20), Kafka(KafkaSettings(kafka_bootstrap=platform.kafka_bootstrap))
         relay = StateRelay(persons.collection.of_all_partners, kafka, "/contacts", to_contact_changed)
-        desk, caller = PersonDesk(persons, Partners(mongo), relay), Caller("usr_1", "prt_1", frozenset())
+        desk, caller = PersonDesk(persons, Partners(mongo), relay, 20_000), Caller("usr_1", "prt_1", frozenset())
         rows = await taking_turns(sheets.read(content, ROWS))
         assert (await handlers.import_persons(desk, caller, rows, dry_run=False)).added == ROWS
         async with turns() as found:

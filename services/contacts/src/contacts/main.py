@@ -26,7 +26,7 @@ def build(settings: Settings) -> FastAPI:
     mongo, kafka = Mongo(settings), Kafka(settings)
     partners, people = Partners(mongo), persons.Persons(mongo, settings.history_kept)
     relay = StateRelay(people.collection.of_all_partners, kafka, "/contacts", to_contact_changed)
-    desk = PersonDesk(people, partners, relay)
+    desk = PersonDesk(people, partners, relay, settings.persons_most)
     return service_app(
         settings, name="contacts", mongo=mongo, kafka=kafka,
         indexes=[*persons.INDEXES, *addresses.INDEXES],

@@ -32,7 +32,7 @@ from contacts.coverage.storage import Setup
 from contacts.history import ChangeView
 from contacts.patch import MEDIA_TYPE, merged
 from contacts.persons import handlers, sheets
-from contacts.persons.domain import BadPhone
+from contacts.persons.domain import BadPhone, TooManyPersons
 from contacts.persons.handlers import PersonDesk
 from contacts.persons.schemas import ImportResult, PersonFields, PersonPatch, PersonView, RejectedRow, RoleView
 from contacts.persons.sheets import BadSheet
@@ -55,7 +55,7 @@ class FileTooLarge(Problem):
     status, code, title = 413, "file-too-large", "The file is too large"
 
 
-@router.post("/persons", status_code=201, responses=ALWAYS | errors(BadPhone))
+@router.post("/persons", status_code=201, responses=ALWAYS | errors(BadPhone, TooManyPersons))
 async def add_person(
     new: PersonFields, caller: Writer, desk: DeskDep, recording: RecordingDep, response: Response,
     idempotency_key: RequestKey = None,
@@ -85,7 +85,7 @@ async def export_persons(caller: Reader, desk: DeskDep, role: Role | None = None
     return download(sheets.write(pages), "text/csv", "persons.csv")
 
 
-@router.post("/persons/import", responses=ALWAYS | errors(BadSheet, FileTooLarge))
+@router.post("/persons/import", responses=ALWAYS | errors(BadSheet, FileTooLarge, TooManyPersons))
 async def import_persons(
     content: Annotated[bytes, Body(media_type="text/csv")], caller: Writer, desk: DeskDep, settings: SettingsDep,
     dry_run: bool = False,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import phonenumbers
 
-from common.errors import Invalid
+from common.errors import Conflict, Invalid
 from common.events import Role
 
 
@@ -13,6 +13,12 @@ class BadPhone(Invalid):
     """The number cannot be a phone number where it is said to be."""
 
     code, title = "bad-phone", "This phone number is not valid"
+
+
+class TooManyPersons(Conflict):
+    """A partner has as many as it may."""
+
+    code, title = "too-many-persons", "There are too many contact persons"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from common.ids import computed_id
 from common.jobs import taking_turns
 from common.relay import StateRelay
 from contacts.partners.storage import Partners
-from contacts.persons.domain import BadPhone, Person
+from contacts.persons.domain import BadPhone, Person, TooManyPersons
 from contacts.persons.storage import Persons, Refusal
 
 EXPORT_PAGE = 500
@@ -29,11 +29,15 @@ class PersonDesk:
     persons: Persons
     partners: Partners
     relay: StateRelay
+    most: int
+    """Persons of a partner. An event may concern all of them, and what is decided of it is one document."""
 
 
 async def add_person(desk: PersonDesk, caller: Caller, person: Person, request: str | None) -> tuple[Person, bool]:
-    """A new contact person (A1), and whether it is new. Raises BadPhone."""
+    """A new contact person (A1), and whether it is new. Raises BadPhone, TooManyPersons."""
     person = person.in_region(await desk.partners.country(caller.partner_id))
+    if request is None or not await desk.persons.imported(caller.partner_id, [request]):
+        await _check_room(desk, caller.partner_id, 1)
     added = await desk.persons.add(caller.partner_id, person, caller.author, request)
     desk.relay.wake()
     return added
@@ -107,6 +111,7 @@ async def import_persons(desk: PersonDesk, caller: Caller, rows: Sequence[Row], 
     """Add the persons of a file (bulk of A1); one with the same names and e-mail as a person is there already.
 
     Repeating a file adds nobody: the row itself is the idempotency key. In a dry run nothing is written.
+    Raises TooManyPersons, and adds nobody then.
     """
     country = await desk.partners.country(caller.partner_id)
     wanted, rejected = _sorted_out(await taking_turns(_keyed(row, country) for row in rows))
@@ -114,8 +119,14 @@ async def import_persons(desk: PersonDesk, caller: Caller, rows: Sequence[Row], 
     async for known in desk.persons.with_emails(caller.partner_id, [person.email for person in wanted.values()]):
         there |= {_key(person) for person in known}
     fresh = [(key, person) for key, person in wanted.items() if key not in there]
+    await _check_room(desk, caller.partner_id, len(fresh))
     added = len(fresh) if dry_run else await _add_all(desk, caller, fresh)
     return Imported(added, len(rows) - len(rejected) - added, rejected)
+
+
+async def _check_room(desk: PersonDesk, partner_id: str, wanted: int) -> None:
+    if wanted and await desk.persons.count(partner_id, None, "") + wanted > desk.most:
+        raise TooManyPersons(f"A partner has at most {desk.most}. Delete some first.")
 
 
 def _keyed(row: Row, country: str | None) -> tuple[str, Row]:
