@@ -8,6 +8,9 @@ from typing import Any
 from outbox.domain import Account, AccountUnknown, Answer, OtherKind, Outcome, PasswordNeeded
 from outbox.handlers import Outbox
 
+PARTS_AT_ONCE = 5
+"""Of what waits for an account, so many are released before whoever made it is answered; the rest right after that."""
+
 
 async def add_account(outbox: Outbox, account: Account) -> Account:
     """A new sender account (B11); messages that waited for one leave. Raises PortRefused, UrlRefused."""
@@ -56,10 +59,13 @@ def _sealed(outbox: Outbox, account: Account) -> Account:
 
 
 async def _release(outbox: Outbox, account: Account) -> bool:
-    """True when more waits for the account: `find_accounts` goes on with that."""
-    partner_id, channel, now = account.partner_id, account.channel, datetime.now(UTC)
-    is_more = account.is_default and await outbox.queue.release(partner_id, channel, account.id, now)
+    """True when more may wait for the account: `find_accounts` goes on with that at once."""
+    partner_id, channel, is_more = account.partner_id, account.channel, account.is_default
+    for _ in range(PARTS_AT_ONCE):
+        is_more = is_more and await outbox.queue.release(partner_id, channel, account.id, datetime.now(UTC))
     outbox.delivery.look_at(account.id)
+    if is_more:
+        outbox.released_in_part.set()
     return is_more
 
 
@@ -96,10 +102,9 @@ async def health(outbox: Outbox, partner_id: str) -> list[tuple[Account, Mapping
     return await outbox.store.accounts_with_health(partner_id)
 
 
-async def find_accounts(outbox: Outbox) -> None:
-    """Release messages whose account was made at the moment they came in, and what was too much at once then."""
-    is_more = True
-    while is_more:
-        accounts = await outbox.store.default_accounts_of_all_partners(await outbox.queue.partners_without_account())
-        waited_for = [account for whose, account in accounts.items() if await outbox.queue.waits_for(*whose)]
-        is_more = any([await _release(outbox, account) for account in waited_for])
+async def find_accounts(outbox: Outbox) -> bool:
+    """Release messages whose account was made at the moment they came in, and what was too much at once; True when
+    there may be more."""
+    accounts = await outbox.store.default_accounts_of_all_partners(await outbox.queue.partners_without_account())
+    waited_for = [account for whose, account in accounts.items() if await outbox.queue.waits_for(*whose)]
+    return any([await _release(outbox, account) for account in waited_for])

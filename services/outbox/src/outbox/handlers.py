@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,6 +55,8 @@ class Outbox:
     prune_after: timedelta
     deleted_kept: timedelta
     attachments: Attachments
+    released_in_part: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when more messages may go through an account that they waited for than were released at once."""
 
 
 async def all_messages(outbox: Outbox, partner_id: str, chosen: Filter) -> AsyncIterator[list[Document]]:

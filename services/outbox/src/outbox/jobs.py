@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from common import metrics
-from common.jobs import LEFT_BEHIND_SECONDS, Job, every
+from common.jobs import LEFT_BEHIND_SECONDS, Job, every, whenever
 from outbox import account_handlers, handlers
 from outbox.attachments.handlers import tidy_up
 from outbox.handlers import Outbox
@@ -17,7 +17,6 @@ def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float, attachments_lo
     looks: tuple[tuple[float, str, Callable[[], Awaitable[None]]], ...] = (
         (1.0, "taking back", lambda: _take_back(outbox)),
         (LEFT_BEHIND_SECONDS, "relay", lambda: handlers.relay(outbox)),
-        (2.0, "account search", lambda: account_handlers.find_accounts(outbox)),
         (LEFT_BEHIND_SECONDS, "account stops", lambda: tell_owners(stops)),
         (10.0, "queue metrics", lambda: _measure(outbox, stops)),
         (prune_look_seconds, "pruning", lambda: handlers.prune(outbox)),
@@ -28,6 +27,7 @@ def jobs(outbox: Outbox, stops: Stops, prune_look_seconds: float, attachments_lo
         Job("delivery", outbox.delivery.claims),
         Job("delivery results", outbox.delivery.finish),
         Job("delivery leases", outbox.delivery.leases),
+        whenever(outbox.released_in_part, "account search", lambda: account_handlers.find_accounts(outbox)),
         *(every(*look, at_once=False) for look in looks),
     ]
 
