@@ -55,6 +55,14 @@ async def test_a_second_fills_up_with_time_but_never_beyond_itself(rated: tuple[
     )
 
 
+async def test_however_little_is_allowed_there_is_a_next_time(mongo: Mongo) -> None:
+    """Fairness: the claims of everybody stopped where one account's next permit was beyond all calendars."""
+    rates, account = RateStore(mongo), unique("acc")
+    await mongo.database["accounts"].insert_one({"_id": account, "rate": {"per_second": 1e-300, "per_day": None}})
+    await rates.take_of_all_partners(account, 7, NOON)
+    assert (await rates.take_of_all_partners(account, 7, NOON)).more_at <= next_day(NOON) + timedelta(days=1)
+
+
 async def test_what_was_not_used_can_be_used(rated: tuple[RateStore, str]) -> None:
     """An account with less waiting than it may send does not lose its allowance."""
     rates, account = rated

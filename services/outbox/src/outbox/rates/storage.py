@@ -15,6 +15,9 @@ from outbox.rates.domain import Permits, next_day
 MOST_APART = timedelta(minutes=1)
 """So much is believed of how far the clocks of replicas are apart."""
 
+LONGEST_SECONDS = 86_400.0
+"""A rate may be so small that its next permit is beyond all calendars."""
+
 
 class RateStore:
     """Queries by intent."""
@@ -37,7 +40,7 @@ class RateStore:
             return Permits(used["given"], until)
         per_second = found["rate"]["per_second"]
         seconds = max(0.0, (1 - used["left"]) / per_second) if per_second else 0.0
-        return Permits(used["given"], now + timedelta(seconds=seconds))
+        return Permits(used["given"], now + timedelta(seconds=min(seconds, LONGEST_SECONDS)))
 
     async def give_back_of_all_partners(self, account_id: str, count: int, now: datetime) -> None:
         """Permits that were taken on the day of `now`, and not used."""
