@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-MOST_APART = timedelta(minutes=1)
-"""So much is believed of how far the clocks of replicas are apart."""
+from common.clocks import MOST_APART
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,17 @@
 """The documents of budgets: how much of each is used, and when that was true."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 
+from common.clocks import MOST_APART
 from common.mongo import Document, Index, Mongo
 from identity.throttling.domain import Budget
 
 INDEXES = [Index("attempts", (("at", 1),))]
-MOST_APART = timedelta(minutes=1)
-"""So much is believed of how far the clocks of replicas are apart."""
 
 
 class AttemptStore:

@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 from pydantic_core import to_json
 from pymongo import ReturnDocument
 
+from common.clocks import MOST_APART
 from common.ids import new_id
 from common.mongo import Document, Index, Mongo, insert_new
 from notifications.campaigns.domain import FanOut, Named, Position, Step
 
 LEASE = timedelta(seconds=4)
 """What a dead replica had in hand is taken up by another after this."""
-MOST_APART = timedelta(minutes=1)
-"""So much is believed of how far the clocks of replicas are apart."""
 
 INDEXES = [
     Index("fan_outs", (("turn_at", 1),), where=(("done", False),)),

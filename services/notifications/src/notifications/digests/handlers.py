@@ -8,9 +8,10 @@ after nothing of n is collected any more.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from common.clocks import MOST_APART
 from common.ids import computed_id
 from common.jobs import each_alone, taking_turns
-from notifications.digests.storage import MOST_APART, Collected
+from notifications.digests.storage import Collected
 from notifications.domain import Addressed, Decision, Line, Occurrence, message_id
 from notifications.handlers import Notifications, occurrence_id
 from notifications.messages import MOST_LINES, SOURCE, message_record

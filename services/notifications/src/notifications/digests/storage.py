@@ -2,14 +2,13 @@
 
 from datetime import datetime, timedelta
 
+from common.clocks import MOST_APART
 from common.mongo import Index, Mongo, insert_new
 from notifications.documents import decision_of, settings_id
 from notifications.domain import Decision
 
 LONGEST = timedelta(days=1)
 """Nobody collects for longer."""
-MOST_APART = timedelta(minutes=1)
-"""So much is believed of how far the clocks of replicas are apart."""
 _PENDING = (("digest.pending", True),)
 
 INDEXES = [

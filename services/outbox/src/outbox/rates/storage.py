@@ -9,11 +9,9 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
+from common.clocks import MOST_APART
 from common.mongo import Document, Mongo
 from outbox.rates.domain import Permits, next_day
-
-MOST_APART = timedelta(minutes=1)
-"""So much is believed of how far the clocks of replicas are apart."""
 
 LONGEST_SECONDS = 86_400.0
 """A rate may be so small that its next permit is beyond all calendars."""
