@@ -236,7 +236,7 @@ class Delivery:
                 others.append(message["_id"])
         for account_id, rank in reached.items():
             self._due.come_down(account_id, rank)
-        await self._queue.give_back({claim.token: others} if others else {}, datetime.now(UTC))
+        await self._queue.give_back({claim.token: others}, datetime.now(UTC))
         return begun
 
     async def _read_accounts(self, ids: Sequence[str]) -> None:

@@ -186,8 +186,8 @@ class Queue:
     async def give_back(self, ids_by_token: Mapping[str, Collection[str]], now: datetime) -> None:
         """Unclaim what was not begun: there was no attempt, and it keeps its place. What the database does not take is
         tried again with the next, and until then it is not said here that an attempt was lost."""
-        self._reached = {} if ids_by_token else self._reached
-        self._given_back.update((token, tuple(ids)) for token, ids in ids_by_token.items())
+        self._given_back |= {(token, tuple(ids)) for token, ids in ids_by_token.items() if ids}
+        self._reached = {} if self._given_back else self._reached
         for token, ids in list(self._given_back):
             await self._messages.update_many(
                 {"_id": {"$in": ids}, "claim.token": token},
